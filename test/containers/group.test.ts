@@ -129,17 +129,25 @@ describe('five members', () => {
     expect(cleo.client.messages()).toHaveLength(heard);
   });
 
-  test('admit others by the new connection string only', async () => {
+  test('admit others to the new room, and to the former one nobody comes', async () => {
     const invite = await stack.inviteWithin();
     expect(invite).not.toBe(former);
-    // The host shows it when the former room, which stays for the last to follow, is closed.
-    await eventually('the former room is closed', () => screen.text.includes(invite), LIMIT_MS);
-    group.add(await guest('frida'));
-    await allIsWell();
+    await eventually('the host shows the string of the new room', () => screen.text.includes(invite), LIMIT_MS);
+    // The former room stays for members that were away: a stranger finds no member there.
     const late = stack.client('late', former);
-    const refusal = await late.until((line) => line.type === 'state' && line['code'] !== undefined, LIMIT_MS);
-    expect(['closed', 'reconnecting']).toContain(refusal['state']);
-    expect(late.lines.some(has('state', { state: 'joined' }))).toBe(false);
+    const frida = stack.client('frida', invite);
+    const knock = await host.client.until(has('knock'), LIMIT_MS);
+    const { fingerprint } = knock['member'] as { readonly fingerprint: string };
+    host.client.write({ cmd: 'admit', member: fingerprint });
+    await frida.joined(LIMIT_MS);
+    group.add(new CountingMember(frida));
+    await allIsWell();
+    await late.until(has('warning', { code: 'nobody-answers' }), LIMIT_MS);
+    expect(late.messages()).toEqual([]);
+    expect(late.lines.some(has('moved'))).toBe(false);
+    // From here on newcomers join unasked again.
+    host.client.write({ cmd: 'access', mode: 'open' });
+    await host.client.until(has('moderated', { what: 'access' }), LIMIT_MS);
   });
 
   test('are warned when the relay drops a frame for one of them and renumbers the rest', async () => {

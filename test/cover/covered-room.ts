@@ -3,13 +3,13 @@
 
 import { Duplex } from 'node:stream';
 import { proveAdmission, registrationOf } from '@sotto/client';
-import type { Moderator } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createStreamPair, SeededRandom } from '@sotto/fixtures';
 import type { FakeClock, StreamConditions, StreamEnd } from '@sotto/fixtures';
+import { MemoryHost } from '@sotto/fixtures/memory-host';
 import { RoomFixture, told } from '@sotto/fixtures/room';
-import type { MemberOptions, RoomMember, RoomRelay } from '@sotto/fixtures/room';
-import { PATIENCE_SECONDS_MOST } from '@sotto/protocol';
+import type { MemberOptions, RoomMember, RoomOptions, RoomRelay } from '@sotto/fixtures/room';
+import { coverOf, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
@@ -21,7 +21,7 @@ import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
 
 /** Through how many rounds of the event loop the relay's work may go before time moves on. */
 const ROUNDS = 5;
-const LATENCY: StreamConditions = { latencyMs: () => 180 };
+const LATENCY_MS = 180;
 const FOUNDING_LIMIT_S = 20;
 
 /**
@@ -89,47 +89,63 @@ export class CoveredRoom extends RoomFixture {
   readonly relay: RelayInMemory;
   readonly members: RoomMember[] = [];
   /** The host, for the client that is its own. */
-  readonly moderator: Moderator;
+  readonly host: MemoryHost<CoveredRoom>;
+  /** Of every stream to the relay. */
+  readonly conditions: StreamConditions;
+  /** Work of somebody that is no client: the clock waits for it. */
+  readonly work = new Set<Promise<unknown>>();
+  readonly #seed: number;
   #round = 0;
 
-  private constructor(cover: Cover) {
-    super({ cover });
+  private constructor({ latencyMs = LATENCY_MS, ...options }: RoomOptions & { readonly latencyMs?: number }) {
+    super(options);
+    this.#seed = options.seed ?? 1;
+    this.conditions = { latencyMs: () => latencyMs };
     this.relay = new RelayInMemory(this.clock, twoSources(2));
-    this.moderator = {
-      setAccess: (mode) => Promise.resolve(this.signer.access(mode)),
-      evict: () => Promise.reject(new Error('there is no other room')),
-      moved: () => undefined,
-    };
+    this.host = new MemoryHost<CoveredRoom>(this, async (destination) => {
+      const room = new CoveredRoom({ ...destination, latencyMs });
+      await room.#found();
+      return room;
+    });
   }
 
   /** The room, made and founded over a connection, as a host does it. */
-  static async open(cover: Cover): Promise<CoveredRoom> {
-    const room = new CoveredRoom(cover);
-    const { roomId, capabilityKey, roomTag } = registrationOf(room.invite);
-    const terms = { capabilityKey, roomTag, cover, patienceSeconds: PATIENCE_SECONDS_MOST };
-    await room.relay.rooms.create(roomId, terms, 1);
-    const { near, far } = createStreamPair(room.clock, LATENCY);
-    room.relay.accept(far);
+  static async open(
+    cover: Cover,
+    { latencyMs, seed }: { latencyMs?: number; seed?: number } = {},
+  ): Promise<CoveredRoom> {
+    const room = new CoveredRoom({ cover, latencyMs: latencyMs ?? LATENCY_MS, seed: seed ?? 1 });
     const progress = { isFounded: false };
-    const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
-    const founded = proveAdmission(room.invite, near, twoSources(99), founding);
+    const founded = room.#found();
     void founded.then(() => (progress.isFounded = true));
     for (let second = 0; second < FOUNDING_LIMIT_S && !progress.isFounded; second += 1) await room.clock.advance(1_000);
     await founded;
     return room;
   }
 
+  /** Takes the time of the room's clock, which somebody else moves on. */
+  async #found(): Promise<void> {
+    const { roomId, capabilityKey, roomTag } = registrationOf(this.invite);
+    const terms = { capabilityKey, roomTag, cover: coverOf(this.invite), patienceSeconds: PATIENCE_SECONDS_MOST };
+    await this.relay.rooms.create(roomId, terms, 1);
+    const { near, far } = createStreamPair(this.clock, this.conditions);
+    this.relay.accept(far);
+    const founding = { crypto: nativeCrypto, suite: 'x-wing', access: this.access } as const;
+    await proveAdmission(this.invite, near, twoSources(99), founding);
+  }
+
   /** A client that has started. */
-  enter(name: string, options: Pick<MemberOptions, 'moderator' | 'renewEveryMs'>): void {
-    const random = twoSources(10 + this.members.length);
-    const member = this.member(name, { ...options, random, conditions: () => LATENCY });
+  enter(name: string, options: Omit<MemberOptions, 'conditions' | 'random'>): RoomMember {
+    const random = twoSources(this.#seed * 10 + this.members.length);
+    const member = this.member(name, { ...options, random, conditions: () => this.conditions });
     this.members.push(member);
     member.client.start();
+    return member;
   }
 
   protected override isBusy(): boolean {
     this.#round = (this.#round + 1) % ROUNDS;
-    return this.#round !== 0 || super.isBusy();
+    return this.#round !== 0 || this.work.size > 0 || super.isBusy();
   }
 }
 

@@ -33,7 +33,7 @@ type Doings = (members: readonly RoomMember[], second: number) => void;
 async function watch(cover: Cover, seconds: number, act: Doings, renewEveryMs?: number): Promise<Watched> {
   const room = await CoveredRoom.open(cover);
   for (const name of ['anna', 'ben', 'carla']) {
-    room.enter(name, { renewEveryMs, ...(name === 'anna' ? { moderator: room.moderator } : {}) });
+    room.enter(name, { renewEveryMs, ...(name === 'anna' ? { moderator: room.host } : {}) });
     await room.clock.advance(40_000);
   }
   for (let second = 0; second < seconds; second += 1) {

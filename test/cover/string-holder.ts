@@ -39,9 +39,12 @@ export class StringHolder {
   readonly #frames: Frame[] = [];
   #parts: SnapshotParts = NO_SNAPSHOT_PARTS;
   #snapshot: Snapshot | undefined;
+  /** Called with each frame, and with each snapshot that is whole. */
+  onFrame: (frame: Frame) => void = () => undefined;
+  onSnapshot: (snapshot: Snapshot) => void = () => undefined;
 
   private constructor(room: CoveredRoom) {
-    const { near, far } = createStreamPair(room.clock);
+    const { near, far } = createStreamPair(room.clock, room.conditions);
     const { roomSecret, onionKey } = room.invite;
     this.#room = room;
     this.#keys = deriveRoomKeys({ roomSecret, onionKey, cover: coverOf(room.invite) });
@@ -61,7 +64,7 @@ export class StringHolder {
 
   /** A newcomer's commit on the room's present snapshot, and the commit number for it. */
   async makeJoin(): Promise<{ readonly upload: Upload; readonly commitNumber: number }> {
-    this.#stream.write(encodeFetch({ what: 'snapshot' }));
+    this.fetchSnapshot('snapshot');
     await this.#room.clock.advance(ANSWER_MS);
     if (this.#snapshot === undefined) throw new Error('no snapshot came');
     const { onionKey, roomSecret } = this.#room.invite;
@@ -91,6 +94,14 @@ export class StringHolder {
     });
   }
 
+  fetchSnapshot(what: 'snapshot' | 'previous-snapshot'): void {
+    this.#stream.write(encodeFetch({ what }));
+  }
+
+  write(frame: Uint8Array): void {
+    this.#stream.write(frame);
+  }
+
   publish(bodies: readonly Uint8Array[], commitNumber: number): void {
     for (const body of bodies) this.#stream.write(encodeFrame({ operation: 'publish', number: commitNumber, body }));
   }
@@ -112,6 +123,7 @@ export class StringHolder {
 
   #onFrame(frame: Frame): void {
     this.#frames.push(frame);
+    this.onFrame(frame);
     if (frame.operation === 'challenge') {
       const { roomId } = this.#keys;
       const signature = signCapability(this.#keys, { challenge: value(decodeChallenge(frame)), from: 0 });
@@ -122,6 +134,7 @@ export class StringHolder {
     const { parts, snapshot } = processSnapshotPiece(this.#parts, { ...piece, data: piece.data.slice() });
     this.#parts = parts;
     this.#snapshot = snapshot ?? this.#snapshot;
+    if (snapshot !== undefined) this.onSnapshot(snapshot);
   }
 }
 

@@ -75,7 +75,7 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
     ...(['publish-failed', 'not-reached'] as const).map((notice) => describeNotice({ notice, cause: 'dial-timeout' })),
   ],
   'a notice of a room move': () =>
-    (['opening-other', 'other-not-opened', 'other-offered', 'offer-lapsed', 'switching'] as const).map(describeMove),
+    (['opening-other', 'other-not-opened', 'other-offered', 'not-moved', 'undecided'] as const).map(describeMove),
   'the end of a room': () => [
     describeEnd(undefined),
     ...HOST_CODES.flatMap((code) => [describeEnd(code), describeOtherEnd(code)]),

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
 import { proveLeave } from '@sotto/crypto/mls';
-import type { GroupSuite } from '@sotto/crypto/mls';
+import type { GroupIdentity, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   decodeAttached,
@@ -64,12 +64,19 @@ export class GroupMember {
     this.membership = membership;
   }
 
-  static async open(name: string, path: string, room: Invite, suite: GroupSuite = 'x25519'): Promise<GroupMember> {
+  static async open(
+    name: string,
+    path: string,
+    room: Invite,
+    suite: GroupSuite = 'x25519',
+    identity?: GroupIdentity,
+  ): Promise<GroupMember> {
     const keys = deriveRoomKeys({ roomSecret: room.roomSecret, onionKey: room.onionKey });
     const surroundings = { crypto: nativeCrypto, suite, random, moderatorKey: room.onionKey };
     const membership = await GroupMembership.open({
       roomSecret: room.roomSecret,
       roomId: keys.roomId,
+      identity,
       ...surroundings,
     });
     const member = new GroupMember(name, keys, membership);

@@ -1,7 +1,7 @@
 // A host over a real relay and stand-ins for both Tors: its room, and the move to another one when
 // somebody is evicted.
 
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -9,6 +9,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
+import { createGroupIdentity, memberIdOf } from '@sotto/crypto/mls';
+import type { GroupIdentity } from '@sotto/crypto/mls';
 import { Host } from '@sotto/host';
 import {
   decodeChallenge,
@@ -18,11 +20,12 @@ import {
   FrameSplitter,
   orderStatement,
 } from '@sotto/protocol';
-import type { AccessMode, Frame, Invite, Order } from '@sotto/protocol';
+import type { AccessMode, Frame, Invite, Order, PlainMode } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import type { Relay } from '@sotto/relay';
 import { onionAddressOf } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SIGNPOSTS_MAX } from '../../packages/host/src/limits.ts';
 import { GroupMember } from './group-member.ts';
 import { TorStandIn } from './tor-stand-in.ts';
 
@@ -31,6 +34,7 @@ const SHORT_MS = 300;
 /** Enough for somebody to attach, also on a busy machine. */
 const VISIT_MS = 3_000;
 const MEMBER_ID = new Uint8Array(16).fill(7);
+const OTHER_ID = new Uint8Array(16).fill(8);
 
 let directory: string;
 let relay: Relay;
@@ -116,8 +120,8 @@ async function commitNumberOf(invite: Invite): Promise<number | string | undefin
 }
 
 /** Joins the group. @returns the access that its snapshot tells of. */
-async function joinAs(name: string, invite: Invite): Promise<AccessMode | undefined> {
-  const member = await GroupMember.open(name, join(directory, 'relay.sock'), invite, 'x-wing');
+async function joinAs(name: string, invite: Invite, identity?: GroupIdentity): Promise<AccessMode | undefined> {
+  const member = await GroupMember.open(name, join(directory, 'relay.sock'), invite, 'x-wing', identity);
   members.push(member);
   await member.join();
   return member.membership.view?.access;
@@ -145,14 +149,13 @@ afterEach(async () => {
 });
 
 /** Starts a host and waits for its string. */
-async function open(limits: { openMs?: number; offerMs?: number; graceMs?: number } = {}): Promise<Invite> {
+type Limits = Partial<NonNullable<ConstructorParameters<typeof Host>[0]['moveLimits']>>;
+
+async function open(limits: Limits = {}): Promise<Invite> {
   return openWith('open', limits);
 }
 
-async function openWith(
-  access: AccessMode,
-  limits: { openMs?: number; offerMs?: number; graceMs?: number },
-): Promise<Invite> {
+async function openWith(access: PlainMode, limits: Limits): Promise<Invite> {
   const { socketPath, cookiePath } = tor.tor.address;
   host = new Host({
     config: {
@@ -169,7 +172,7 @@ async function openWith(
       socks: tor.socks,
     },
     print: (text) => screen.print(text),
-    moveLimits: { openMs: LONG_MS, offerMs: LONG_MS, graceMs: LONG_MS, ...limits },
+    moveLimits: { openMs: LONG_MS, offerMs: LONG_MS, checkMs: SHORT_MS, signpostMs: LONG_MS, ...limits },
   });
   host.start();
   await screen.shows('room: reachable after');
@@ -182,11 +185,11 @@ function inviteOf(opened: Host): Invite {
   return invite.value;
 }
 
-async function evict(): Promise<{
+async function evict(listed: readonly Uint8Array[] = [OTHER_ID]): Promise<{
   order: Order & { signature: Uint8Array };
   move: Order & Invite & { signature: Uint8Array };
 }> {
-  const reply = await host.evict(MEMBER_ID);
+  const reply = await host.evict(MEMBER_ID, listed);
   if (!reply.ok || reply.order === undefined || reply.move === undefined) throw new Error('no offer');
   return { order: reply.order, move: reply.move };
 }
@@ -220,7 +223,7 @@ describe('a host', () => {
     const opening = open();
     await screen.shows('checking that a guest can reach it');
     expect(host.setAccess('locked')).toEqual({ ok: false, code: 'not-open' });
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'not-open' });
     expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
     tor.isLost = () => false;
     await opening;
@@ -239,47 +242,59 @@ describe('an eviction', () => {
     expect(inviteOf(host)).toEqual(before);
   });
 
-  test('ends with the old room closed, its members told, and the new connection string shown', async () => {
-    const before = await open({ graceMs: SHORT_MS });
+  test('keeps the old room as a signpost, shows the new string at once, and closes the old room later', async () => {
+    const before = await open({ signpostMs: VISIT_MS });
     const member = visit(before);
     await member.frame(1);
     const { move } = await evict();
     const newcomer = visit(move);
     expect(host.moved()).toEqual({ ok: true });
-    // From now on everything speaks of the new room; the one before is still there for who has not
-    // read the word yet.
     expect(inviteOf(host)).toEqual({ onionKey: move.onionKey, roomSecret: move.roomSecret });
+    expect(screen.text).toMatch(/moved; members who are away follow[^]*sotto1/);
+    expect(screen.text.split(host.invite ?? '-')).toHaveLength(2);
+    // A member that comes late finds the old room, and its log.
     expect(tor.onions).toHaveLength(2);
+    expect(await commitNumberOf(before)).toBe(1);
     expect(await member.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
     await member.closed;
-    await screen.shows(/because a member was removed[^]*sotto1/);
-    expect(screen.text.split(host.invite ?? '-')).toHaveLength(2);
+    await tor.tor.saw('DEL_ONION');
     expect(tor.onions).toEqual([onionAddressOf(move.onionKey)]);
     expect(await commitNumberOf(before)).toBe('not-admitted');
     expect(newcomer.frames.map(({ operation }) => operation)).toEqual(['challenge', 'attached']);
-    // The new room is a room like any other: it moves again.
-    const again = await evict();
-    expect(again.order).toMatchObject({ number: 2 });
-    expect(isOrderOf(move, again.order)).toBe(true);
+  });
+
+  test('can follow another at once, and the oldest of too many signposts is closed', async () => {
+    const rooms = [await open()];
+    for (let moves = 0; moves <= SIGNPOSTS_MAX; moves += 1) {
+      const offer = await evict();
+      expect(offer.order).toMatchObject({ number: 2 });
+      expect(isOrderOf(rooms.at(-1) ?? inviteOf(host), offer.order)).toBe(true);
+      expect(host.moved()).toEqual({ ok: true });
+      rooms.push(inviteOf(host));
+    }
+    await tor.tor.saw('DEL_ONION');
+    const [oldest, ...others] = rooms;
+    expect(tor.onions).toEqual(others.map(({ onionKey }) => onionAddressOf(onionKey)));
+    if (oldest === undefined) throw new Error('no room');
+    expect(await commitNumberOf(oldest)).toBe('not-admitted');
   });
 
   test('runs alone: no other eviction and no change of access begins meanwhile', async () => {
     await open();
-    const first = host.evict(MEMBER_ID);
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
+    const first = host.evict(MEMBER_ID, []);
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'busy' });
     expect(host.setAccess('locked')).toEqual({ ok: false, code: 'busy' });
     expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
     expect(await first).toMatchObject({ ok: true });
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'busy' });
     expect(host.moved()).toEqual({ ok: true });
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'busy' });
     expect(host.setAccess('locked')).toMatchObject({ ok: true });
   });
 
   test('is refused if no other room opens in time, and the room goes on', async () => {
     const before = await open({ openMs: SHORT_MS });
     tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'room-not-opened' });
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'room-not-opened' });
     await screen.shows('this one goes on');
     await tor.tor.saw('DEL_ONION');
     expect(tor.onions).toEqual([onionAddressOf(before.onionKey)]);
@@ -288,29 +303,75 @@ describe('an eviction', () => {
     expect(host.setAccess('knock')).toMatchObject({ ok: true });
   });
 
-  test('is given up if no member carries it out: the other room closes, and the room goes on', async () => {
-    const before = await open({ offerMs: VISIT_MS });
+  test('is given up when the moderator says that it did not move: the other room closes', async () => {
+    const before = await open();
     const { move } = await evict();
     const early = visit(move);
+    await early.frame(1);
+    expect(host.notMoved()).toEqual({ ok: true });
     expect(await early.frame(2)).toMatchObject({ operation: 'closing', code: 'room-closed' });
-    expect(host.moved()).toEqual({ ok: false, code: 'nothing-offered' });
-    expect(screen.text).toContain('no member moved');
+    expect([host.moved(), host.notMoved()]).toEqual(Array(2).fill({ ok: false, code: 'nothing-offered' }));
+    expect(screen.text).toContain('it did not move');
     expect(await commitNumberOf(before)).toBe(1);
     expect(inviteOf(host)).toEqual(before);
     expect((await evict()).order).toMatchObject({ number: 3 });
   });
 
-  test('leads into an open room whatever the access before, and says so', async () => {
-    const before = await openWith('locked', { graceMs: SHORT_MS });
-    expect(await joinAs('first', before)).toBe('locked');
-    // The first finds a room that nobody is in; from then on it is locked.
-    await expect(joinAs('second', before)).rejects.toThrow('policy-locked');
+  test('stays undecided if the moderator dies before its commit: both rooms stay, and it may still tell', async () => {
+    const before = await open({ offerMs: SHORT_MS });
     const { move } = await evict();
-    expect(await joinAs('first', move)).toBe('open');
-    expect(await joinAs('second', move)).toBe('open');
+    await screen.shows('both rooms stay open');
+    expect(host.setAccess('locked')).toEqual({ ok: false, code: 'move-undecided' });
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'move-undecided' });
+    await tor.tor.saw('ADD_ONION', 2);
+    expect(await Promise.all([commitNumberOf(before), commitNumberOf(move)])).toEqual([1, 1]);
+    expect(inviteOf(host)).toEqual(before);
+    expect(host.notMoved()).toEqual({ ok: true });
+    expect(host.setAccess('locked')).toMatchObject({ ok: true });
+  });
+
+  test('is seen if the moderator dies after its commit: a member that moves shows it to the host', async () => {
+    const before = await open({ offerMs: SHORT_MS });
+    const identity = createGroupIdentity((length) => new Uint8Array(randomBytes(length)));
+    const { move } = await evict([memberIdOf(identity.memberKey)]);
+    await screen.shows('both rooms stay open');
+    expect(inviteOf(host)).toEqual(before);
+    await joinAs('first', move, identity);
+    await screen.shows('moved; members who are away follow');
+    expect(inviteOf(host)).toEqual({ onionKey: move.onionKey, roomSecret: move.roomSecret });
+    // The old room is the signpost of the move.
+    expect(await commitNumberOf(before)).toBe(1);
+  });
+
+  test('leads into a listed room, whose members come in, and nobody else', async () => {
+    await openWith('locked', {});
+    const identities = ['first', 'second'].map(() =>
+      createGroupIdentity((length) => new Uint8Array(randomBytes(length))),
+    );
+    const { move } = await evict(identities.map(({ memberKey }) => memberIdOf(memberKey)));
+    // The room is empty, and still no stranger is its first member.
+    await expect(joinAs('stranger', move)).rejects.toThrow('policy-knock');
+    for (const [index, identity] of identities.entries())
+      expect(await joinAs(`${index}`, move, identity)).toBe('listed');
+    await expect(joinAs('stranger', move)).rejects.toThrow('policy-knock');
     host.moved();
-    await screen.shows('order the access again');
-    expect(host.setAccess('locked')).toMatchObject({ ok: true, order: { number: 2, mode: 'locked' } });
+    await screen.shows('anyone else has to be admitted');
+    expect(host.setAccess('open')).toMatchObject({ ok: true, order: { number: 2, mode: 'open' } });
+  });
+
+  test('has the cover mode of the room; a move alone may have another, with a place for each member', async () => {
+    const before = await open();
+    expect(await evict()).toMatchObject({ move: { cover: 'off' } });
+    host.notMoved();
+    const crowd = Array.from({ length: 5 }, (_, index) => new Uint8Array(16).fill(index));
+    expect(await host.move(crowd, 'stealth-4')).toEqual({ ok: false, code: 'cover-too-small' });
+    const reply = await host.move(crowd.slice(1), 'stealth-4');
+    if (!reply.ok || reply.move === undefined) throw new Error('no offer');
+    expect(Object.keys(reply)).toEqual(['ok', 'move']);
+    expect(isOrderOf(before, reply.move)).toBe(true);
+    expect(host.moved()).toEqual({ ok: true });
+    expect(inviteOf(host)).toMatchObject({ onionKey: reply.move.onionKey, cover: 'stealth-4' });
+    expect(await evict()).toMatchObject({ move: { cover: 'stealth-4' } });
   });
 
   test('leaves nothing behind if a stop interrupts it', async () => {
@@ -320,13 +381,13 @@ describe('an eviction', () => {
     expect(await host.ended).toBeUndefined();
     expect(tor.onions).toEqual([]);
     expect(await Promise.all([commitNumberOf(before), commitNumberOf(move)])).toEqual(['not-admitted', 'not-admitted']);
-    expect(await host.evict(MEMBER_ID)).toEqual({ ok: false, code: 'not-open' });
+    expect(await host.evict(MEMBER_ID, [])).toEqual({ ok: false, code: 'not-open' });
   });
 
   test('is answered and leaves nothing behind if a stop interrupts it before the other room is open', async () => {
     const before = await open();
     tor.isLost = (onion) => onion !== onionAddressOf(before.onionKey);
-    const answer = host.evict(MEMBER_ID);
+    const answer = host.evict(MEMBER_ID, []);
     await tor.tor.saw('ADD_ONION', 2);
     host.stop();
     expect(await answer).toEqual({ ok: false, code: 'room-not-opened' });

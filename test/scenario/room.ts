@@ -83,7 +83,9 @@ function createInvite(): { readonly invite: Invite; readonly moderator: Moderato
       return Promise.resolve({ ...order, signature: onionKey.sign(orderStatement(roomId, order)) });
     },
     evict: () => Promise.reject(new ModeratorError('not-open', 'there is no other room')),
+    move: () => Promise.reject(new ModeratorError('not-open', 'there is no other room')),
     moved: () => undefined,
+    notMoved: () => undefined,
   };
   return { invite, moderator };
 }

@@ -7,15 +7,15 @@ import type { RandomSource } from '@sotto/crypto';
 import { roomCode, safetyNumber } from '@sotto/crypto/mls';
 import type { GroupCrypto } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
-import type { Invite } from '@sotto/protocol';
+import type { Cover, Invite } from '@sotto/protocol';
 import type { Dial } from './connections.ts';
 import type { ClientEvent, ClientStatus, ListedMember, RoomCode } from './events.ts';
 import type { RosterMember } from './group/membership.ts';
-import { ACCESS_AFTER_MOVE_MS } from './limits.ts';
 import { ModeratorError } from './moderator.ts';
-import type { AccessMode, Moderator, Move, SignedOrder } from './moderator.ts';
+import type { Moderator, PlainMode } from './moderator.ts';
 import { listMembers, statusOf } from './session/notifications.ts';
 import { SessionRunner } from './session/session.ts';
+import type { SessionEvent } from './session/state.ts';
 
 /** The client copies what it keeps of the options; the caller zeroes its own room secret. */
 export interface ClientOptions {
@@ -63,8 +63,6 @@ export class Client {
   readonly #runner: SessionRunner;
   /** The code that was asked for last, and the epoch authenticator that it is of. */
   #roomCode: { readonly of: Uint8Array; readonly words: Promise<readonly string[]> } | undefined;
-  /** Cancels the timer that restores the access mode after a move. */
-  #cancelAccess: () => void = () => undefined;
 
   /** Opens no connection yet. Makes a new member key. */
   constructor(options: ClientOptions) {
@@ -75,12 +73,8 @@ export class Client {
     });
     this.#runner = new SessionRunner({
       ...options,
-      onMove: (access) => this.#restoreAccessLater(access),
-      onMoveSent: () => options.moderator?.moved(),
-      onEnd: () => {
-        this.#cancelAccess();
-        resolveEnded();
-      },
+      onMoveDecided: (outcome) => (outcome === 'moved' ? options.moderator?.moved() : options.moderator?.notMoved()),
+      onEnd: resolveEnded,
     });
   }
 
@@ -171,20 +165,38 @@ export class Client {
    * Errors: `moderator-missing`, `moderator-busy` (another order is under way), `not-done`, or a
    * code of the host (`ModeratorError`).
    */
-  setAccess(mode: AccessMode): void {
-    void this.#order(async (moderator) => ({ order: await moderator.setAccess(mode), move: undefined }));
+  setAccess(mode: PlainMode): void {
+    void this.#ask(async (moderator) => ({ type: 'ordered', order: await moderator.setAccess(mode) }));
   }
 
   /**
    * Removes the member of this fingerprint and moves the room to another onion; for the host's own
    * client. Emits `removed`, `moderated: evicted`, `moved` with the new invite, and the events of a
-   * join. The new room is open for 90 s, then has the old access mode.
-   * Errors: `member-unknown`, and those of `setAccess`.
+   * join. The new room is listed: it takes the other members of now, and admits anyone else as in
+   * mode knock.
+   * Errors: `member-unknown`, `move-unknown`, and those of `setAccess`.
    */
   evict(who: string): void {
     const member = this.#memberOf(who);
-    if (member === undefined) this.#refuse('member-unknown');
-    else void this.#order((moderator) => moderator.evict(member.memberId));
+    if (member === undefined) {
+      this.#refuse('member-unknown');
+      return;
+    }
+    const { memberId } = member;
+    const listed = this.#stayingIds().filter((other) => !equalBytes(other, memberId));
+    void this.#ask(async (moderator) => ({ type: 'move-offered', offer: await moderator.evict(memberId, listed) }));
+  }
+
+  /**
+   * Moves the room to another onion with all its members, who need no new connection string; for
+   * the host's own client. `cover`: of the new room; absent: that of this one. Emits
+   * `moderated: moved`, `moved` with the new invite, and the events of a join.
+   * Errors: `not-joined`, and those of `evict`.
+   */
+  move(cover: Cover = this.#runner.session.cover.mode): void {
+    const listed = this.#stayingIds();
+    if (listed.length === 0) this.#refuse('not-joined');
+    else void this.#ask(async (moderator) => ({ type: 'move-offered', offer: await moderator.move(listed, cover) }));
   }
 
   /**
@@ -209,8 +221,15 @@ export class Client {
     return view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
   }
 
-  async #order(
-    ask: (moderator: Moderator) => Promise<{ readonly order: SignedOrder; readonly move: Move | undefined }>,
+  /** The members, this one included, that have not said goodbye; empty outside of the group. */
+  #stayingIds(): Uint8Array[] {
+    const { members = [], leavers = [] } = this.#runner.session.membership.view ?? {};
+    const staying = members.filter(({ memberId }) => !leavers.some((leaver) => equalBytes(leaver, memberId)));
+    return staying.map(({ memberId }) => memberId);
+  }
+
+  async #ask(
+    ask: (moderator: Moderator) => Promise<Extract<SessionEvent, { type: 'ordered' | 'move-offered' }>>,
   ): Promise<void> {
     const { moderator } = this.#options;
     if (moderator === undefined) {
@@ -218,23 +237,14 @@ export class Client {
       return;
     }
     try {
-      this.#runner.step({ type: 'ordered', ...(await ask(moderator)) });
+      this.#runner.step(await ask(moderator));
     } catch (error) {
       if (!(error instanceof ModeratorError)) throw error;
       this.#runner.step({ type: 'order-failed', code: error.code, message: error.message });
     }
   }
 
-  #refuse(code: 'member-unknown' | 'moderator-missing'): void {
+  #refuse(code: 'member-unknown' | 'moderator-missing' | 'not-joined'): void {
     this.#runner.step({ type: 'order-failed', code, message: message(`error.client.${code}`) });
-  }
-
-  /**
-   * The new room is open at first, so that members can follow; later it has the old access mode.
-   */
-  #restoreAccessLater(mode: AccessMode | undefined): void {
-    const { moderator, clock } = this.#options;
-    if (moderator === undefined || mode === undefined || mode === 'open') return;
-    this.#cancelAccess = clock.after(ACCESS_AFTER_MOVE_MS, () => this.setAccess(mode));
   }
 }

@@ -27,6 +27,7 @@ export const CLIENT_CODES = [
   'circuit-kept',
   'circuit-not-now',
   'not-done',
+  'move-unknown',
 ] as const;
 export type ClientCode = (typeof CLIENT_CODES)[number];
 export type CircuitCode = Extract<ClientCode, `circuit-${string}`>;

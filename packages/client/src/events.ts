@@ -90,7 +90,7 @@ export type ClientEvent =
   /** In stealth, to the host: the order waits for the next rotation, in about so long. */
   | { readonly type: 'deferred'; readonly what: 'access'; readonly seconds: number }
   /** To the host: its order holds. */
-  | { readonly type: 'moderated'; readonly what: 'evicted' | 'access' }
+  | { readonly type: 'moderated'; readonly what: 'evicted' | 'moved' | 'access' }
   | {
       readonly type: 'error';
       readonly code: ClientCode | (string & {});

@@ -61,21 +61,24 @@ export function registrationOf(invite: Invite): RoomRegistration {
  * When this resolves, anyone with the connection string can join. Rejects with a DialError if the
  * relay does not admit the invite, refuses the commit, misbehaves or ends the stream. It can be
  * tried again.
+ *
+ * @returns the room's commit number; 1 if nobody but its founder was there
  */
 export async function proveAdmission(
   invite: Invite,
   stream: ByteStream,
   random: RandomSource,
   founding: Founding,
-): Promise<void> {
+): Promise<number> {
   const keys = deriveRoomKeys(invite);
   const frames = new FrameQueue(stream);
   try {
     const { commitNumber } = await attach(keys, stream, frames);
-    if (commitNumber > 0) return;
+    if (commitNumber > 0) return commitNumber;
     const upload = await makeFoundingUpload(invite, keys.roomId, random, founding);
     for (const frame of encodeUpload(upload, commitNumber)) stream.write(frame);
     await awaitCommit(upload, commitNumber, frames);
+    return commitNumber + 1;
   } finally {
     stream.close();
     destroyRoomKeys(keys);

@@ -14,6 +14,6 @@ export { areNamesAlike, beginsLikeAFingerprint } from './names/likeness.ts';
 export { DRAWN_AS_BLANK, DRAWN_AS_NOTHING, DRAWN_ON_BASE, showName } from './names/shown-name.ts';
 export type { RemovalReason } from './group/commit-policy.ts';
 export { ModeratorError } from './moderator.ts';
-export type { Moderator } from './moderator.ts';
+export type { Moderator, MoveOffer } from './moderator.ts';
 export { createRoomSecret, proveAdmission, registrationOf } from './founding.ts';
 export type { Founding, RoomRegistration } from './founding.ts';

@@ -121,8 +121,8 @@ export const MARKS_ON_BASE_MAX = 4;
 /** The user is warned of junk at most once in so much time. */
 export const JUNK_NOTICE_INTERVAL_MS = 60_000;
 
-/** A moved room is open for so long, so that its members can follow; then its old mode holds. */
-export const ACCESS_AFTER_MOVE_MS = 90_000;
+/** The host's offer of another room holds for so long. The host waits longer. */
+export const MOVE_OFFER_MS = 100_000;
 
 /**
  * All members answer a joiner at once; over Tor and in a full room that takes seconds. After so

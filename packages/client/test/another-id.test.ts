@@ -5,11 +5,11 @@ import { fingerprint } from '@sotto/crypto';
 import { createGroupIdentity } from '@sotto/crypto/mls';
 import { CLAIMS, forgeKeyPackage, openForgery, withCredential } from '@sotto/fixtures/forged-join';
 import type { Claim } from '@sotto/fixtures/forged-join';
+import { hostOf } from '@sotto/fixtures/memory-host';
 import { expectTalk, joinMembers, Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 import { describe, expect, test } from 'vitest';
 import { LEAVERS_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
-import type { Moderator } from '../src/index.ts';
 import { encodeText } from '../src/utf8.ts';
 import { keysOf } from './group-room.ts';
 import { logOf, Rogue } from './group-rogue.ts';
@@ -75,12 +75,7 @@ describe('a stranger that knocks as another joiner', () => {
     readonly thief: string;
   }> {
     const room = new Room();
-    const moderator: Moderator = {
-      setAccess: (mode) => Promise.resolve(room.signer.access(mode)),
-      evict: () => Promise.reject(new Error('nobody is to be evicted')),
-      moved: () => undefined,
-    };
-    const host = await room.join('Host', { moderator });
+    const host = await room.join('Host', { moderator: hostOf(room) });
     const anna = await room.join('Anna');
     host.client.setAccess('knock');
     await room.clock.advance(SETTLE_MS);

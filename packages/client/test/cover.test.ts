@@ -4,7 +4,7 @@
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COVERS, DWELL_MOST_MS, isStealth, stealthShape } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
-import { SeededRandom } from '@sotto/fixtures';
+import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
 import { gapsOf, Room, statesOf, textsOf, told } from '@sotto/fixtures/room';
@@ -220,16 +220,22 @@ test('a stealth member that has joined sends only PUBLISH and FILL frames of one
 
 describe('the commits of a stealth room', () => {
   test.each(COVERS.filter(isStealth))(
-    'have one size in %s for any number of members',
+    'have one size in %s for any number of members, also in a listed room',
     { timeout: 120_000 },
     async (cover) => {
       const { members: most, commitFrames, snapshotBytes } = stealthShape(cover);
       const random = new SeededRandom(8).bytes;
-      const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey: random(32), cover } as const;
+      const roomId = new Uint8Array(16);
+      const signer = new OrderSigner(random(32), roomId);
+      const moderatorKey = signer.publicKey;
+      const surroundings = { crypto: nativeCrypto, suite: 'x-wing', random, moderatorKey, cover } as const;
       const open = (): Promise<GroupMembership> =>
-        GroupMembership.open({ roomSecret: new Uint8Array(32), roomId: new Uint8Array(16), ...surroundings });
+        GroupMembership.open({ roomSecret: new Uint8Array(32), roomId, ...surroundings });
       const founder = await open();
-      let { snapshot } = await founder.found();
+      const coming = await Promise.all(Array.from({ length: most }, open));
+      const late = await open();
+      const listed = [...coming, late].map(({ memberId }) => memberId);
+      let { snapshot } = await founder.found(signer.listed(listed));
       const sizes = new Set<string>();
       const inside: GroupMembership[] = [];
       const take = async (made: Awaited<ReturnType<GroupMembership['join']>>): Promise<void> => {
@@ -238,17 +244,16 @@ describe('the commits of a stealth room', () => {
         for (const member of inside) await openCommit(member, made.value.bodies);
         snapshot = made.value.snapshot;
       };
-      while (inside.length < most) {
-        const member = await open();
+      for (const member of coming) {
         const made = await member.join(snapshot, false);
         inside.push(member);
         await take(made);
         if (inside.length % 4 === 0) await take(await (inside[Math.floor(inside.length / 2)] ?? member).rotate());
       }
       expect(sizes).toEqual(new Set([`${commitFrames} ${snapshotBytes}`]));
-      const late = await (await open()).join(snapshot, false);
-      expect(late.ok ? 'taken' : late.code).toBe('group-full');
-      for (const member of [founder, ...inside]) member.destroy();
+      const refused = await late.join(snapshot, false);
+      expect(refused.ok ? 'taken' : refused.code).toBe('group-full');
+      for (const member of [founder, late, ...inside]) member.destroy();
     },
   );
 });

@@ -7,7 +7,7 @@ import {
   RANK_FIRST_MS,
   RECEIPT_DELAY_MS,
 } from '../src/limits.ts';
-import type { AccessMode, Moderator, SignedOrder } from '../src/moderator.ts';
+import { hostOf } from '@sotto/fixtures/memory-host';
 import { epochOf, expectTalk, joinMembers, Room, textsOf, told, warningsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 import type { Entry } from '@sotto/fixtures';
@@ -80,12 +80,11 @@ describe('a relay that shows members different rooms', () => {
 
   /** Three members; Anna can begin an epoch at any moment. */
   async function gatherAround(room: Room): Promise<[RoomMember, RoomMember, RoomMember]> {
-    const setAccess = (mode: AccessMode): Promise<SignedOrder> => Promise.resolve(room.signer.access(mode));
-    const unused = (): never => {
-      throw new Error('not asked for here');
-    };
-    const moderator: Moderator = { setAccess, evict: unused, moved: unused };
-    const seats = [await room.join('Anna', { moderator }), await room.join('Ben'), await room.join('Cleo')] as const;
+    const seats = [
+      await room.join('Anna', { moderator: hostOf(room) }),
+      await room.join('Ben'),
+      await room.join('Cleo'),
+    ] as const;
     await room.clock.advance(2 * (RANK_FIRST_MS + LEAVERS_RANK_MS));
     return [...seats];
   }

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import type { Decoded } from '@sotto/protocol';
 import { expect, test } from 'vitest';
-import type { AccessMode } from '../src/group/membership.ts';
+import type { PlainMode } from '@sotto/protocol';
 import type { Upload } from '../src/group/worker-tasks.ts';
 import { GroupLog, readAll, room, viewOf } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
 
 const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 12);
 const MEMBERS_MAX = 6;
-const MODES: readonly AccessMode[] = ['open', 'knock', 'locked'];
+const MODES: readonly PlainMode[] = ['open', 'knock', 'locked'];
 
 const DEEDS = [
   'say',

@@ -14,7 +14,7 @@ import type {
 } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { COMMIT_PLACE_BYTES, decodeContent, encodeContent, equalBytes } from '@sotto/protocol';
-import type { Decoded, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type { Decoded, LeaveProof, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { forgeJoin, openForgery, withCredential } from '@sotto/fixtures/forged-join';
 import type { Claim } from '@sotto/fixtures/forged-join';
 import type { Room } from '@sotto/fixtures/room';
@@ -29,6 +29,8 @@ interface Luggage {
   readonly orders?: readonly SignedOrder[];
   /** The access order that its snapshot carries. */
   readonly access?: SignedAccess;
+  /** Under the key of the epoch that the commit begins, or of the one that it ends. */
+  readonly move?: { readonly order: Move; readonly under: 'next' | 'present' };
 }
 
 /** The log and the relay, as a rogue reads and writes them. */
@@ -101,13 +103,13 @@ export class Rogue {
    * Joins by external commit, whatever the snapshot says. `again`: its old leaf is still in the
    * tree.
    */
-  async join(again = false): Promise<void> {
+  async join(again = false, luggage: Luggage = {}): Promise<void> {
     const snapshot = this.envelopes.openSnapshot(this.#log.snapshot?.bytes ?? new Uint8Array(0));
     if (!snapshot.ok) throw new Error(snapshot.code);
     const made = again
       ? this.#engine.resync(snapshot.value, this.identity)
       : this.#engine.joinGroup(snapshot.value, this.identity);
-    await this.#commit(await made, {}, 'joiner');
+    await this.#commit(await made, luggage, 'joiner');
   }
 
   /** All other members of its group. */
@@ -155,7 +157,7 @@ export class Rogue {
       }),
     });
     const { groupInfo, commit } = forged;
-    const parts = { leaves: [], orders: [], welcome: undefined, groupInfo, commit };
+    const parts = { leaves: [], orders: [], welcome: undefined, groupInfo, commit, move: undefined };
     this.#upload(this.envelopes.sealCommit(parts, this.keys.joinKey), forged.snapshot, undefined);
     return identity.memberKey;
   }
@@ -179,14 +181,16 @@ export class Rogue {
 
   async #commit(
     made: Decoded<PendingCommit, GroupCode>,
-    { leaves = [], orders = [], access }: Luggage,
+    { leaves = [], orders = [], access, move }: Luggage,
     as: 'member' | 'joiner',
   ): Promise<void> {
     if (!made.ok) throw new Error(made.code);
-    const { commit, welcome, snapshot: state, merge } = made.value;
-    const key = as === 'joiner' ? this.keys.joinKey : this.envelopeKey;
+    const { commit, welcome, snapshot: state, merge, deriveEnvelopeKey } = made.value;
     const { groupInfo } = state;
-    const bodies = key && this.envelopes.sealCommit({ leaves, orders, welcome, groupInfo, commit }, key);
+    const key = as === 'joiner' ? this.keys.joinKey : this.envelopeKey;
+    const nextKey = move?.under === 'present' ? key : await deriveEnvelopeKey();
+    const parts = { leaves, orders, welcome, groupInfo, commit, move: move?.order };
+    const bodies = key && this.envelopes.sealCommit(parts, key, nextKey);
     this.#upload(bodies, state, access);
     this.#group = await merge();
     this.#read = this.#log.entries.length;

@@ -7,7 +7,7 @@ import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { FRAME_BYTES, toHex, uploadBodyBytes } from '@sotto/protocol';
 import type {
-  AccessMode,
+  PlainMode,
   CommitPlace,
   Content,
   ContentHeader,
@@ -261,7 +261,7 @@ export class GroupReader {
 export async function room(
   seed: number,
   names: readonly string[],
-  access?: AccessMode,
+  access?: PlainMode,
 ): Promise<{ log: GroupLog; members: GroupReader[] }> {
   const log = new GroupLog(seed);
   await log.founded(access && log.moderator.access(access));
@@ -340,7 +340,7 @@ export function without(members: readonly GroupReader[], ...gone: readonly Group
 /** A room with anna and ben, after the moderator has changed its access. */
 export async function restricted(
   seed: number,
-  mode: AccessMode,
+  mode: PlainMode,
 ): Promise<{ log: GroupLog; anna: GroupReader; ben: GroupReader; both: GroupReader[] }> {
   const { log, members: both } = await room(seed, ['anna', 'ben']);
   const [anna, ben] = [named(both, 'anna'), named(both, 'ben')];

@@ -2,7 +2,7 @@ import { GROUP_SKIPPED_MESSAGES_MAX, proveLeave } from '@sotto/crypto/mls';
 import type { CommitFacts, GroupMember } from '@sotto/crypto/mls';
 import { sealEnvelope } from '@sotto/crypto';
 import { encodeGroupPlaintext } from '@sotto/protocol';
-import type { CommitPlace, GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
+import type { Access, CommitPlace, GroupPlaintext, LeaveProof, SignedOrder } from '@sotto/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -73,7 +73,7 @@ describe('a roll call', () => {
 describe('a commit', () => {
   const evidence: Evidence = {
     roomId: new Uint8Array(16),
-    access: 'open',
+    access: { mode: 'open' },
     authorizations: EMPTY_BUNDLE,
     rollCall: undefined,
     leaveProofs: [],
@@ -83,7 +83,9 @@ describe('a commit', () => {
   test('is validated by the access mode that holds when it is made', () => {
     const judge = (access: Evidence['access'], change: Partial<CommitFacts>): string =>
       validateCommit({ ...evidence, access }, { ...facts, ...change });
-    const answers = (['open', 'knock', 'locked'] as const).map((access) => [
+    const listed = [member(1).memberId, member(7).memberId];
+    const modes: Access[] = [{ mode: 'open' }, { mode: 'knock' }, { mode: 'locked' }, { mode: 'listed', listed }];
+    const answers = modes.map((access) => [
       judge(access, {}),
       judge(access, { kind: 'join' }),
       judge(access, { kind: 'resync' }),
@@ -93,7 +95,14 @@ describe('a commit', () => {
       ['accept', 'accept', 'accept', 'policy-add'],
       ['accept', 'policy-knock', 'accept', 'accept'],
       ['accept', 'policy-locked', 'accept', 'policy-locked'],
+      ['accept', 'accept', 'accept', 'accept'],
     ]);
+    // In a listed room a stranger joins as in mode knock.
+    const [, knock, , inList] = modes;
+    for (const access of [knock, inList]) {
+      if (access === undefined) throw new Error('no mode');
+      expect(judge(access, { kind: 'join', committer: member(9) })).toBe('policy-knock');
+    }
   });
 
   test('takes the access order with the highest number, in whatever order they come', () => {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { DialError } from '../src/index.ts';
 import { LEAVERS_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
 import { useNativeEd25519 } from './native-ed25519.ts';
+import { MemoryHost } from '@sotto/fixtures/memory-host';
 import { Room, statesOf } from '@sotto/fixtures/room';
 import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
 
@@ -204,22 +205,14 @@ describe('all keys are zeroed', () => {
 
   test('when a member is evicted: its own, while the others go on', async () => {
     const room = new Room();
+    // Opened beforehand: the keys of the fixture itself do not count.
     const next = new Room({ seed: 2, clock: room.clock });
     await next.founded;
-    const host = await room.join('Host', {
-      elsewhere: [next],
-      moderator: {
-        setAccess: (mode) => Promise.resolve(room.signer.access(mode)),
-        evict: (memberId) => {
-          const { onionKey, roomSecret } = next.invite;
-          return Promise.resolve({ order: room.signer.evict(memberId), move: room.signer.move(onionKey, roomSecret) });
-        },
-        moved: () => undefined,
-      },
-    });
+    const house = new MemoryHost(room, () => Promise.resolve(next));
+    const host = await room.join('Host', { moderator: house, elsewhere: house.rooms });
     await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     const mark = handedOut.length;
-    const mallory = await room.join('Mallory', { elsewhere: [next] });
+    const mallory = await room.join('Mallory', { elsewhere: house.rooms });
     await room.clock.advance(RANK_FIRST_MS + 2 * LEAVERS_RANK_MS);
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(60_000);

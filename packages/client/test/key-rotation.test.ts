@@ -16,6 +16,7 @@ import {
   rotationDueAt,
 } from '../src/session/slices/key-rotation.ts';
 import type { Rotation } from '../src/session/slices/key-rotation.ts';
+import { hostOf } from '@sotto/fixtures/memory-host';
 import { gapsOf, Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
@@ -98,7 +99,7 @@ class Model {
     for (const member of this.members) {
       const by = member === committer ? 'own' : 'other';
       const added = joins ? [seat(member)] : [];
-      const epoch = { kind: 'epoch', by, committer: seat(member), added, removed: [] } as const;
+      const epoch = { kind: 'epoch', by, committer: seat(member), added, removed: [], move: undefined } as const;
       member.rotation = noteView(noteEpoch(member.rotation, epoch, this.now), this.view(member), this.now);
     }
   }
@@ -182,7 +183,7 @@ describe('scheduled rotations', () => {
     while (due() > model.now) {
       model.now += 20_000;
       const seat = { memberId: greedy.id, memberKey: greedy.id, self: false };
-      const epoch = { kind: 'epoch', by: 'other', committer: seat, added: [], removed: [] } as const;
+      const epoch = { kind: 'epoch', by: 'other', committer: seat, added: [], removed: [], move: undefined } as const;
       other.rotation = noteEpoch(other.rotation, epoch, model.now);
     }
     expect(model.now - since).toBeGreaterThan(KEYS_OLDEST_MS - 20_000);
@@ -351,14 +352,7 @@ describe('clients in stealth', () => {
     async () => {
       const { room, seats } = await gather(['anna'], COVER);
       const [anna] = seats;
-      const { signer } = room;
-      const host = await room.join('host', {
-        moderator: {
-          setAccess: (mode) => Promise.resolve(signer.access(mode)),
-          evict: () => Promise.reject(new Error('nobody is evicted here')),
-          moved: () => undefined,
-        },
-      });
+      const host = await room.join('host', { moderator: hostOf(room) });
       await room.clock.advance(30_000);
       host.client.setAccess('knock');
       await room.clock.advance(2 * keyRotationMs);

@@ -137,10 +137,11 @@ describe('a member key', () => {
     const moderator: Moderator = {
       setAccess: (mode) => Promise.resolve(rooms.from.signer.access(mode)),
       evict: (memberId) => {
-        const { onionKey, roomSecret } = rooms.to.invite;
         const { signer } = rooms.from;
-        return Promise.resolve({ order: signer.evict(memberId), move: signer.move(onionKey, roomSecret) });
+        return Promise.resolve({ order: signer.evict(memberId), move: signer.move(rooms.to.invite) });
       },
+      move: () => Promise.reject(new Error('nobody asks for this')),
+      notMoved: () => undefined,
       moved: () => {
         [rooms.from, rooms.to] = [rooms.to, rooms.from];
       },

@@ -2,41 +2,16 @@ import { DWELL_MOST_MS, encodeInvite, isStealth, stealthShape } from '@sotto/pro
 import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { ModeratorError } from '../src/index.ts';
-import type { Moderator } from '../src/index.ts';
-import { ACCESS_AFTER_MOVE_MS, LEAVERS_RANK_MS, FOLLOW_WAIT_MS, KNOCK_LIMIT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { LEAVERS_RANK_MS, FOLLOW_WAIT_MS, KNOCK_LIMIT_MS, RANK_FIRST_MS } from '../src/limits.ts';
+import { hostOf } from '@sotto/fixtures/memory-host';
+import type { MemoryHost } from '@sotto/fixtures/memory-host';
 import { expectTalk, Room, statesOf, textsOf, told, warningsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
-/** A host that opens a second room on request. */
-interface House {
-  readonly room: Room;
-  readonly next: Room;
-  readonly asked: string[];
-  readonly moderator: Moderator;
-}
-
-async function openHouse(cover: Cover = 'off'): Promise<House> {
+/** A room and its host. */
+function openHouse(cover: Cover = 'off'): { readonly room: Room; readonly house: MemoryHost<Room> } {
   const room = new Room({ seed: 1, cover });
-  const next = new Room({ seed: 2, clock: room.clock, cover });
-  await next.founded;
-  const asked: string[] = [];
-  let current = room;
-  const moderator: Moderator = {
-    setAccess: (mode) => {
-      asked.push(mode);
-      return Promise.resolve(current.signer.access(mode));
-    },
-    evict: (memberId) => {
-      asked.push('evict');
-      const { onionKey, roomSecret } = next.invite;
-      return Promise.resolve({ order: room.signer.evict(memberId), move: room.signer.move(onionKey, roomSecret) });
-    },
-    moved: () => {
-      asked.push('moved');
-      current = next;
-    },
-  };
-  return { room, next, asked, moderator };
+  return { room, house: hostOf(room) };
 }
 
 async function settle(room: Room): Promise<void> {
@@ -49,8 +24,8 @@ async function openKnockingHouse(): Promise<{
   readonly host: RoomMember;
   readonly anna: RoomMember;
 }> {
-  const { room, moderator } = await openHouse();
-  const host = await room.join('Host', { moderator });
+  const { room, house } = openHouse();
+  const host = await room.join('Host', { moderator: house });
   const anna = await room.join('Anna');
   host.client.setAccess('knock');
   await settle(room);
@@ -58,9 +33,9 @@ async function openKnockingHouse(): Promise<{
 }
 
 test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted, and is evicted', async (cover) => {
-  const { room, next, moderator } = await openHouse(cover);
-  const elsewhere = [next];
-  const host = await room.join('Host', { moderator, elsewhere });
+  const { room, house } = openHouse(cover);
+  const elsewhere = house.rooms;
+  const host = await room.join('Host', { moderator: house, elsewhere });
   await room.clock.advance(DWELL_MOST_MS);
   const anna = await room.join('Anna', { elsewhere });
   await room.clock.advance(DWELL_MOST_MS);
@@ -80,7 +55,7 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
   await room.clock.advance(DWELL_MOST_MS + 20_000);
   expect(statesOf(mallory).at(-1)).toBe('closed evicted');
   // The new room has the cover mode of the old one.
-  expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
+  expect(told(anna, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(house.last.invite) }]);
   expect(told(anna, 'cover').map(({ mode }) => mode)).toEqual([cover, cover]);
   anna.client.send('here we are');
   await room.clock.advance(10_000);
@@ -89,9 +64,9 @@ test.each(['jitter', 'stealth-4'] as const)('in %s a joiner knocks, is admitted,
 
 describe('an eviction', () => {
   test('moves all other members and their unsent texts to the new room', async () => {
-    const { room, next, asked, moderator } = await openHouse();
-    const elsewhere = [next];
-    const host = await room.join('Host', { moderator, elsewhere });
+    const { room, house } = openHouse();
+    const elsewhere = house.rooms;
+    const host = await room.join('Host', { moderator: house, elsewhere });
     const anna = await room.join('Anna', { elsewhere });
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
@@ -100,10 +75,10 @@ describe('an eviction', () => {
     expect(statesOf(mallory).at(-1)).toBe('closed evicted');
     expect(told(mallory, 'moved')).toEqual([]);
     for (const seat of [host, anna]) {
-      expect(told(seat, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(next.invite) }]);
+      expect(told(seat, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(house.last.invite) }]);
       expect(statesOf(seat).at(-1)).toBe('joined');
     }
-    expect(asked).toEqual(['evict', 'moved']);
+    expect(house.asked).toEqual(['evict', 'moved']);
     expect(told(host, 'moderated').map(({ what }) => what)).toEqual(['evicted']);
     await expectTalk(room, [host, anna], 'here');
     // Every member keeps its identity in the new room.
@@ -111,9 +86,9 @@ describe('an eviction', () => {
   });
 
   test('carries waiting texts over to the new room', async () => {
-    const { room, next, moderator } = await openHouse();
-    const elsewhere = [next];
-    const host = await room.join('Host', { moderator, elsewhere });
+    const { room, house } = openHouse();
+    const elsewhere = house.rooms;
+    const host = await room.join('Host', { moderator: house, elsewhere });
     const anna = await room.join('Anna', { elsewhere });
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
@@ -128,10 +103,10 @@ describe('an eviction', () => {
   });
 
   test('holds new texts until the following members can read them', async () => {
-    const { room, next, moderator } = await openHouse();
-    const elsewhere = [next];
+    const { room, house } = openHouse();
+    const elsewhere = house.rooms;
     const slow = (dial: number) => ({ latencyMs: () => (dial === 0 ? 0 : 3_000) });
-    const host = await room.join('Host', { moderator, elsewhere });
+    const host = await room.join('Host', { moderator: house, elsewhere });
     const anna = await room.join('Anna', { elsewhere, conditions: slow });
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
@@ -147,9 +122,9 @@ describe('an eviction', () => {
   });
 
   test('waits a bounded time for members that do not follow', async () => {
-    const { room, next, moderator } = await openHouse();
-    const elsewhere = [next];
-    const host = await room.join('Host', { moderator, elsewhere });
+    const { room, house } = openHouse();
+    const elsewhere = house.rooms;
+    const host = await room.join('Host', { moderator: house, elsewhere });
     const anna = await room.join('Anna', { elsewhere });
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
@@ -164,9 +139,9 @@ describe('an eviction', () => {
   });
 
   test('is refused to clients other than the host’s, and for absent members', async () => {
-    const { room, next, moderator } = await openHouse();
-    const host = await room.join('Host', { moderator, elsewhere: [next] });
-    const anna = await room.join('Anna', { elsewhere: [next] });
+    const { room, house } = openHouse();
+    const host = await room.join('Host', { moderator: house, elsewhere: house.rooms });
+    const anna = await room.join('Anna', { elsewhere: house.rooms });
     anna.client.evict(host.client.fingerprint);
     host.client.evict('0123456789abcdef');
     await room.clock.advance(1_000);
@@ -176,12 +151,9 @@ describe('an eviction', () => {
   });
 
   test('emits an error and changes nothing if the host cannot carry it out', async () => {
-    const { room, next, moderator } = await openHouse();
-    const failing: Moderator = {
-      ...moderator,
-      evict: () => Promise.reject(new ModeratorError('room-not-opened', 'the new room could not be opened')),
-    };
-    const host = await room.join('Host', { moderator: failing, elsewhere: [next] });
+    const { room, house } = openHouse();
+    house.evict = () => Promise.reject(new ModeratorError('room-not-opened', 'the new room could not be opened'));
+    const host = await room.join('Host', { moderator: house, elsewhere: house.rooms });
     const anna = await room.join('Anna');
     host.client.evict(anna.client.fingerprint);
     await room.clock.advance(1_000);
@@ -190,17 +162,16 @@ describe('an eviction', () => {
   });
 
   test('moves no member if the host has not signed the move', async () => {
-    const { room, next, moderator } = await openHouse();
-    const { onionKey, roomSecret } = next.invite;
-    const forging: Moderator = {
-      ...moderator,
-      // The host signed the order, and did not sign the move.
-      evict: (memberId) =>
-        Promise.resolve({ order: room.signer.evict(memberId), move: next.signer.move(onionKey, roomSecret) }),
+    const { room, house } = openHouse();
+    const genuine = house.evict.bind(house);
+    // The host signed the order, and did not sign the move.
+    house.evict = async (memberId, listed) => {
+      const { order } = await genuine(memberId, listed);
+      return { order, move: house.last.signer.move(house.last.invite) };
     };
-    const host = await room.join('Host', { moderator: forging, elsewhere: [next] });
-    const anna = await room.join('Anna', { elsewhere: [next] });
-    const mallory = await room.join('Mallory', { elsewhere: [next] });
+    const host = await room.join('Host', { moderator: house, elsewhere: house.rooms });
+    const anna = await room.join('Anna', { elsewhere: house.rooms });
+    const mallory = await room.join('Mallory', { elsewhere: house.rooms });
     await settle(room);
     host.client.evict(mallory.client.fingerprint);
     await room.clock.advance(2_000);
@@ -211,8 +182,8 @@ describe('an eviction', () => {
 
 describe('the access mode', () => {
   test('is known to all; a locked room refuses a joiner, and an unlocked one admits it again', async () => {
-    const { room, moderator } = await openHouse();
-    const host = await room.join('Host', { moderator });
+    const { room, house } = openHouse();
+    const host = await room.join('Host', { moderator: house });
     const anna = await room.join('Anna');
     host.client.setAccess('locked');
     await settle(room);
@@ -270,21 +241,29 @@ describe('the access mode', () => {
     expect(told(anna, 'error').map(({ code }) => code)).toEqual(['member-unknown']);
   });
 
-  test('holds in the new room after a move, once members have had time to follow', async () => {
-    const { room, next, asked, moderator } = await openHouse();
-    const elsewhere = [next];
-    const host = await room.join('Host', { moderator, elsewhere });
+  test('after a move is listed: the members come in, a stranger knocks, and an order replaces it', async () => {
+    const { room, house } = openHouse();
+    const elsewhere = house.rooms;
+    const host = await room.join('Host', { moderator: house, elsewhere });
     const anna = await room.join('Anna', { elsewhere });
     const mallory = await room.join('Mallory', { elsewhere });
     await settle(room);
     host.client.setAccess('knock');
     await settle(room);
     host.client.evict(mallory.client.fingerprint);
-    await room.clock.advance(ACCESS_AFTER_MOVE_MS / 2);
-    expect(asked).toEqual(['knock', 'evict', 'moved']);
-    await room.clock.advance(ACCESS_AFTER_MOVE_MS);
-    expect(asked).toEqual(['knock', 'evict', 'moved', 'knock']);
-    expect(told(anna, 'access').map(({ mode }) => mode)).toEqual(['knock', 'knock']);
+    await settle(room);
+    expect(house.asked).toEqual(['knock', 'evict', 'moved']);
+    expect(told(anna, 'access').map(({ mode }) => mode)).toEqual(['knock', 'listed']);
     await expectTalk(room, [host, anna], 'there');
+    const stranger = await room.join('Stranger', { invite: house.last.invite, elsewhere });
+    await room.clock.advance(1_000);
+    expect(statesOf(stranger)).toEqual(['joining', 'knocking']);
+    anna.client.admit(stranger.client.fingerprint);
+    await settle(room);
+    await expectTalk(room, [host, anna, stranger], 'admitted');
+    host.client.setAccess('open');
+    await settle(room);
+    const late = await room.join('Late', { invite: house.last.invite, elsewhere });
+    await expectTalk(room, [host, anna, stranger, late], 'open again');
   });
 });

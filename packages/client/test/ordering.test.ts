@@ -4,18 +4,18 @@
 import { nativeCrypto } from '@sotto/crypto/native';
 import { proveLeave } from '@sotto/crypto/mls';
 import { DWELL_MOST_MS, stealthShape } from '@sotto/protocol';
-import type { SignedAccess, StealthCover } from '@sotto/protocol';
+import type { PlainAccess, StealthCover } from '@sotto/protocol';
 import { OrderSigner, SeededRandom } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { GroupMembership } from '../src/group/membership.ts';
-import type { Moderator } from '../src/index.ts';
 import type { Upload } from '../src/group/worker-tasks.ts';
 import { NO_LOG_HASH, GroupLog, openCommit, readAll, expectOneView, inhabited } from './group-room.ts';
 import type { GroupReader } from './group-room.ts';
+import { hostOf } from '@sotto/fixtures/memory-host';
 import { Room, statesOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 
-function saying(speaker: GroupReader, order: SignedAccess): Promise<void> {
+function saying(speaker: GroupReader, order: PlainAccess): Promise<void> {
   return speaker.publish(() => ({ type: 'order', order }));
 }
 
@@ -130,7 +130,7 @@ describe('an order sent as a content', () => {
   test('is ignored if it is not the moderator’s, or another room’s', async () => {
     const { log, members, person } = await inhabited(44, ['anna', 'ben']);
     const order = log.moderator.access('locked');
-    const forged: readonly SignedAccess[] = [
+    const forged: readonly PlainAccess[] = [
       { ...order, mode: 'knock' },
       { ...order, number: order.number + 1 },
       new GroupLog(440).moderator.access('locked', 9),
@@ -156,7 +156,7 @@ describe('an order in a full stealth room', () => {
     readonly members: GroupMembership[];
     readonly signer: OrderSigner;
     readonly take: (made: Awaited<ReturnType<GroupMembership['rotate']>>) => Promise<Upload>;
-    readonly say: (speaker: GroupMembership, order: SignedAccess) => Promise<void>;
+    readonly say: (speaker: GroupMembership, order: PlainAccess) => Promise<void>;
     readonly leave: (speaker: GroupMembership) => Promise<void>;
   }> {
     const random = new SeededRandom(9).bytes;
@@ -196,7 +196,7 @@ describe('an order in a full stealth room', () => {
       snapshot = made.value.snapshot;
     }
     let number = 0;
-    const say = async (speaker: GroupMembership, order: SignedAccess): Promise<void> => {
+    const say = async (speaker: GroupMembership, order: PlainAccess): Promise<void> => {
       number += 1;
       await publish(await speaker.seal({ type: 'order', number, ...NO_LOG_HASH, order }));
     };
@@ -258,12 +258,7 @@ const TURN_MS = stealthShape(COVER).keyRotationMs;
 
 async function openRoom(names: readonly string[]): Promise<{ room: Room; host: RoomMember; guests: RoomMember[] }> {
   const rehearsal = new Room({ seed: 1, cover: COVER });
-  const moderator: Moderator = {
-    setAccess: (mode) => Promise.resolve(rehearsal.signer.access(mode)),
-    evict: () => Promise.reject(new Error('nobody is evicted here')),
-    moved: () => undefined,
-  };
-  const host = await rehearsal.join('Host', { moderator });
+  const host = await rehearsal.join('Host', { moderator: hostOf(rehearsal) });
   await rehearsal.clock.advance(DWELL_MOST_MS);
   const guests: RoomMember[] = [];
   for (const name of names) {
@@ -352,14 +347,9 @@ describe('a host that gives an order in stealth', () => {
     await rehearsal.clock.advance(TURN_MS + 10_000);
     expect(accessOf(host)).toEqual(['knock']);
     const other = new Room({ seed: 2, cover: COVER });
-    const moderator: Moderator = {
-      setAccess: (mode) => Promise.resolve(other.signer.access(mode)),
-      evict: () => Promise.reject(new Error('nobody is evicted here')),
-      moved: () => undefined,
-    };
     const anna = await other.join('Anna');
     await other.clock.advance(DWELL_MOST_MS);
-    const late = await other.join('Host', { moderator });
+    const late = await other.join('Host', { moderator: hostOf(other) });
     late.client.setAccess('locked');
     await other.clock.advance(2 * TURN_MS);
     expect([anna, late].map(accessOf)).toEqual([['locked'], ['locked']]);

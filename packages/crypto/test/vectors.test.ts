@@ -104,11 +104,13 @@ describe('vectors/key-schedule.json', () => {
 /** The same fields, bytes in hexadecimal. */
 function readable(fields: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]: [string, unknown]) => [
-      name,
-      value instanceof Uint8Array ? toHex(value) : value,
-    ]),
+    Object.entries(fields).map(([name, value]: [string, unknown]) => [name, readableValue(value)]),
   );
+}
+
+function readableValue(value: unknown): unknown {
+  if (value instanceof Uint8Array) return toHex(value);
+  return Array.isArray(value) ? value.map(readableValue) : value;
 }
 
 interface OrderCase {
@@ -117,7 +119,7 @@ interface OrderCase {
   readonly moderatorKey: string;
   readonly order?: string;
   readonly move?: string;
-  readonly expect?: Readonly<Record<string, string | number>>;
+  readonly expect?: Readonly<Record<string, string | number | readonly string[]>>;
   readonly expectError?: string;
 }
 

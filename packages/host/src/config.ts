@@ -2,7 +2,7 @@
 
 import { message } from '@sotto/messages';
 import { coverOfName, isPatience, patienceSecondsMax } from '@sotto/protocol';
-import type { AccessMode, Cover } from '@sotto/protocol';
+import type { Cover, PlainMode } from '@sotto/protocol';
 import { HostError } from './errors.ts';
 import { readAccessMode } from './moderator-request.ts';
 
@@ -16,8 +16,8 @@ export interface HostConfig {
   /** The socket for the host's own client; undefined if there is none. */
   readonly moderatorSocket: string | undefined;
   /** The access that the room is founded with. */
-  readonly access: AccessMode;
-  /** The cover mode of the room, from its founding to its end. */
+  readonly access: PlainMode;
+  /** The cover mode of the first room. */
   readonly cover: Cover;
   /** How long the relay keeps what members who are away have missed. */
   readonly patienceSeconds: number;
@@ -94,7 +94,7 @@ function readModeratorSocket(environment: Environment): string | undefined {
     : readPath(environment, 'SOTTO_MODERATOR_SOCKET');
 }
 
-function readAccess(text: string): AccessMode {
+function readAccess(text: string): PlainMode {
   const mode = readAccessMode(text);
   if (mode === undefined) throw new HostError('host-access');
   return mode;

@@ -22,6 +22,8 @@ export const MODERATOR_CODES = [
   'moderator-malformed',
   'not-open',
   'busy',
+  'move-undecided',
+  'cover-too-small',
   'room-not-opened',
   'nothing-offered',
 ] as const;

@@ -2,11 +2,12 @@
 // move, and answers the moderator.
 
 import { message } from '@sotto/messages';
-import type { AccessMode } from '@sotto/protocol';
+import { coverMembersMax } from '@sotto/protocol';
+import type { Access, Cover, PlainMode, SignedOrder } from '@sotto/protocol';
 import type { HoldSecret } from '@sotto/tor';
 import type { HostConfig } from './config.ts';
 import type { HostCode } from './errors.ts';
-import { MOVE_GRACE_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS } from './limits.ts';
+import { MOVE_CHECK_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS, SIGNPOST_MS, SIGNPOSTS_MAX } from './limits.ts';
 import type { ModeratorReply } from './moderator-request.ts';
 import type { Moderation } from './moderator-socket.ts';
 import { SETTLED, stepRoomMove } from './room-move-machine.ts';
@@ -16,20 +17,46 @@ import { RoomHosting } from './room-hosting.ts';
 import type { HostingReport } from './room-hosting.ts';
 import { describeMove, describeNotice, describeOtherEnd, renderMoved, renderOpening } from './screen.ts';
 
-const MOVE_LIMITS: RoomMoveLimits = { openMs: MOVE_OPEN_LIMIT_MS, offerMs: MOVE_OFFER_MS, graceMs: MOVE_GRACE_MS };
+/** `signpostMs`: how long the room before stays. */
+type MoveLimits = RoomMoveLimits & { readonly signpostMs: number };
+
+/** The commit number of a room that nobody has joined yet. */
+const FOUNDING_COMMIT = 1;
+
+const MOVE_LIMITS: MoveLimits = {
+  openMs: MOVE_OPEN_LIMIT_MS,
+  offerMs: MOVE_OFFER_MS,
+  checkMs: MOVE_CHECK_MS,
+  signpostMs: SIGNPOST_MS,
+};
 
 export interface HostOptions {
   readonly config: HostConfig;
   readonly print: (text: string) => void;
-  readonly moveLimits?: RoomMoveLimits;
+  readonly moveLimits?: MoveLimits;
   /** The allocator of room secrets and onion keys; ordinary memory, if absent. */
   readonly holdSecret?: HoldSecret;
 }
 
-/** An eviction that waits for the other room. */
-interface PendingEviction {
-  readonly memberId: Uint8Array;
+/** The room that a move leads to. */
+interface Destination {
+  /** The members that come in unasked. */
+  readonly listed: readonly Uint8Array[];
+  readonly cover: Cover;
+}
+
+/** A move that waits for the other room. */
+interface PendingMove {
+  readonly destination: Destination;
+  /** The member that is to be evicted. */
+  readonly evicted: Uint8Array | undefined;
   readonly answer: (reply: ModeratorReply) => void;
+}
+
+/** A room that the present one has moved on from, and the end of its time. */
+interface Signpost {
+  readonly room: RoomHosting;
+  readonly timer: NodeJS.Timeout;
 }
 
 /**
@@ -39,15 +66,16 @@ export class Host implements Moderation {
   readonly ended: Promise<HostCode | undefined>;
   readonly #config: HostConfig;
   readonly #print: (text: string) => void;
-  readonly #limits: RoomMoveLimits;
+  readonly #limits: MoveLimits;
   readonly #holdSecret: HoldSecret;
-  /** Every room that has not ended: the present one, and the other one or the one before. */
+  /** Every room that has not ended: the present one, the other one, and the signposts. */
   readonly #rooms = new Set<RoomHosting>();
   #room: RoomHosting;
   #other: RoomHosting | undefined;
-  #before: RoomHosting | undefined;
+  /** The oldest comes first. */
+  #signposts: readonly Signpost[] = [];
   #move: RoomMove = SETTLED;
-  #pendingEviction: PendingEviction | undefined;
+  #pendingMove: PendingMove | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stage: 'running' | 'ending' = 'running';
   #resolveEnded: (code: HostCode | undefined) => void = () => undefined;
@@ -60,7 +88,7 @@ export class Host implements Moderation {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#room = this.#makeRoom(options.config.access);
+    this.#room = this.#makeRoom({ mode: options.config.access }, options.config.cover);
     void this.#room.opened.then(({ network, time }) => {
       const { inviteText } = this.#room;
       if (inviteText !== undefined) {
@@ -89,25 +117,49 @@ export class Host implements Moderation {
     for (const room of this.#rooms) room.stop();
   }
 
-  setAccess(mode: AccessMode): ModeratorReply {
-    if (this.#room.invite === undefined) return { ok: false, code: 'not-open' };
+  setAccess(mode: PlainMode): ModeratorReply {
     // Orders for a room that is about to end would be void before a member could carry them out.
-    if (this.#other !== undefined) return { ok: false, code: 'busy' };
-    return { ok: true, order: this.#room.orderSigner.access(mode) };
+    return this.#refuseNow() ?? { ok: true, order: this.#room.orderSigner.access(mode) };
   }
 
-  evict(memberId: Uint8Array): Promise<ModeratorReply> {
-    if (this.#room.invite === undefined) return Promise.resolve({ ok: false, code: 'not-open' });
-    if (this.#move.stage !== 'settled') return Promise.resolve({ ok: false, code: 'busy' });
-    return new Promise((resolve) => {
-      this.#pendingEviction = { memberId, answer: resolve };
-      this.#step({ type: 'evict' });
-    });
+  /** The new room has the cover mode of this one. */
+  evict(memberId: Uint8Array, listed: readonly Uint8Array[]): Promise<ModeratorReply> {
+    return this.#beginMove({ listed, cover: this.#room.cover }, memberId);
+  }
+
+  move(listed: readonly Uint8Array[], cover: Cover): Promise<ModeratorReply> {
+    return this.#beginMove({ listed, cover }, undefined);
   }
 
   moved(): ModeratorReply {
-    if (this.#move.stage !== 'offered') return { ok: false, code: 'nothing-offered' };
-    this.#step({ type: 'moved' });
+    return this.#decide('moved');
+  }
+
+  notMoved(): ModeratorReply {
+    return this.#decide('not-moved');
+  }
+
+  #refuseNow(): ModeratorReply | undefined {
+    if (this.#room.invite === undefined) return { ok: false, code: 'not-open' };
+    if (this.#move.stage === 'settled') return undefined;
+    return { ok: false, code: this.#move.stage === 'undecided' ? 'move-undecided' : 'busy' };
+  }
+
+  async #beginMove(destination: Destination, evicted: Uint8Array | undefined): Promise<ModeratorReply> {
+    const refusal = this.#refuseNow();
+    if (refusal !== undefined) return refusal;
+    if (destination.listed.length > coverMembersMax(destination.cover)) return { ok: false, code: 'cover-too-small' };
+    return new Promise((resolve) => {
+      this.#pendingMove = { destination, evicted, answer: resolve };
+      this.#step({ type: 'begin' });
+    });
+  }
+
+  /** The moderator's client tells whether its commit with the move is in the log. */
+  #decide(outcome: 'moved' | 'not-moved'): ModeratorReply {
+    const { stage } = this.#move;
+    if (stage !== 'offered' && stage !== 'undecided') return { ok: false, code: 'nothing-offered' };
+    this.#step({ type: outcome });
     return { ok: true };
   }
 
@@ -126,7 +178,7 @@ export class Host implements Moderation {
       case 'offer-other':
         this.#answer(this.#makeOffer());
         return;
-      case 'refuse-eviction':
+      case 'refuse-offer':
         this.#answer({ ok: false, code: 'room-not-opened' });
         return;
       case 'close-other':
@@ -136,8 +188,8 @@ export class Host implements Moderation {
       case 'switch-to-other':
         this.#switchToOther();
         return;
-      case 'close-before':
-        this.#before?.stop();
+      case 'check-other':
+        void this.#checkOther();
         return;
       case 'show-invite':
         this.#showMoved();
@@ -155,9 +207,9 @@ export class Host implements Moderation {
   }
 
   #openOther(): void {
-    // The other room is open whatever the access of this one. All members have to join at once, and
-    // only they have its connection string yet.
-    const other = this.#makeRoom('open');
+    if (this.#pendingMove === undefined) return;
+    const { listed, cover } = this.#pendingMove.destination;
+    const other = this.#makeRoom({ mode: 'listed', listed }, cover);
     this.#other = other;
     void other.opened.then(() => {
       if (this.#other === other) this.#step({ type: 'opened' });
@@ -167,28 +219,38 @@ export class Host implements Moderation {
 
   #makeOffer(): ModeratorReply {
     const invite = this.#other?.invite;
-    if (invite === undefined || this.#pendingEviction === undefined) return { ok: false, code: 'room-not-opened' };
+    if (invite === undefined || this.#pendingMove === undefined) return { ok: false, code: 'room-not-opened' };
     const { orderSigner } = this.#room;
-    return { ok: true, order: orderSigner.evict(this.#pendingEviction.memberId), move: orderSigner.moveTo(invite) };
+    const { evicted } = this.#pendingMove;
+    const order: { order?: SignedOrder } = evicted === undefined ? {} : { order: orderSigner.evict(evicted) };
+    return { ok: true, ...order, move: orderSigner.moveTo(invite) };
+  }
+
+  /** Only a member that has read the move knows the other room. */
+  async #checkOther(): Promise<void> {
+    const other = this.#other;
+    const commitNumber = await other?.readCommitNumber();
+    if (this.#other === other && (commitNumber ?? 0) > FOUNDING_COMMIT) this.#step({ type: 'joined' });
   }
 
   #switchToOther(): void {
     if (this.#other === undefined) return;
-    this.#before = this.#room;
+    const room = this.#room;
     this.#room = this.#other;
     this.#other = undefined;
+    const timer = setTimeout(() => room.stop(), this.#limits.signpostMs);
+    this.#signposts = [...this.#signposts, { room, timer }];
+    if (this.#signposts.length > SIGNPOSTS_MAX) this.#signposts[0]?.room.stop();
   }
 
   #showMoved(): void {
-    const { inviteText, network, orderSigner } = this.#room;
-    if (inviteText === undefined) return;
-    const wasOpen = (this.#before?.orderSigner.mode ?? 'open') === 'open';
-    this.#print(renderMoved(inviteText, network, { reopened: !wasOpen && orderSigner.mode === 'open' }));
+    const { inviteText, network } = this.#room;
+    if (inviteText !== undefined) this.#print(renderMoved(inviteText, network, this.#limits.signpostMs));
   }
 
   #answer(reply: ModeratorReply): void {
-    this.#pendingEviction?.answer(reply);
-    this.#pendingEviction = undefined;
+    this.#pendingMove?.answer(reply);
+    this.#pendingMove = undefined;
   }
 
   #wait(forMs: number): void {
@@ -196,10 +258,11 @@ export class Host implements Moderation {
     this.#timer = setTimeout(() => this.#step({ type: 'time-over' }), forMs);
   }
 
-  #makeRoom(access: AccessMode): RoomHosting {
+  #makeRoom(access: Access, cover: Cover): RoomHosting {
     const room: RoomHosting = new RoomHosting({
       config: this.#config,
       access,
+      cover,
       emit: (report) => this.#onReport(room, report),
       holdSecret: this.#holdSecret,
     });
@@ -217,9 +280,9 @@ export class Host implements Moderation {
     } else if (room === this.#other) {
       if (code !== undefined) this.#print(describeOtherEnd(code));
       this.#step({ type: 'lost' });
-    } else if (room === this.#before) {
-      this.#step({ type: 'closed' });
-      this.#before = undefined;
+    } else {
+      for (const signpost of this.#signposts) if (signpost.room === room) clearTimeout(signpost.timer);
+      this.#signposts = this.#signposts.filter((signpost) => signpost.room !== room);
     }
   }
 

@@ -48,7 +48,14 @@ export const MODERATOR_UNREAD_BYTES_MAX = 65_536;
  * minutes for a descriptor alone. The moderator's client waits longer.
  */
 export const MOVE_OPEN_LIMIT_MS = 210_000;
-/** The host closes another room again if no member has moved to it within this time. */
+/** The moderator's client tells within this time whether the room moves; its own limit is lower. */
 export const MOVE_OFFER_MS = 120_000;
-/** Between `moved` and the end of the room before: late readers of the log find the move there. */
-export const MOVE_GRACE_MS = 15_000;
+/** If it does not tell, the host looks so often whether a member is in the other room. */
+export const MOVE_CHECK_MS = 30_000;
+/** The room before stays a signpost for so long: members that were away find the move in its log. */
+export const SIGNPOST_MS = 600_000;
+/**
+ * Signposts at a time; the oldest is closed for another. With the present room and another one they
+ * are as many rooms as a relay takes.
+ */
+export const SIGNPOSTS_MAX = 2;

@@ -2,7 +2,7 @@
 // Anyone who can open it is the moderator. PROTOCOL.md §6.6.
 
 import { JsonServer } from '@sotto/json-socket';
-import type { AccessMode } from '@sotto/protocol';
+import type { Cover, PlainMode } from '@sotto/protocol';
 import { listenAt } from './socket-path.ts';
 import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX, MODERATOR_UNREAD_BYTES_MAX } from './limits.ts';
 import { decodeModeratorRequest, encodeModeratorReply } from './moderator-request.ts';
@@ -14,10 +14,12 @@ const MALFORMED: ModeratorReply = { ok: false, code: 'moderator-malformed' };
 export interface Moderation {
   /** The connection string, once the room was reached. */
   readonly invite: string | undefined;
-  setAccess(mode: AccessMode): ModeratorReply;
+  setAccess(mode: PlainMode): ModeratorReply;
   /** Opens another room first, and takes as long as that. */
-  evict(memberId: Uint8Array): Promise<ModeratorReply>;
+  evict(memberId: Uint8Array, listed: readonly Uint8Array[]): Promise<ModeratorReply>;
+  move(listed: readonly Uint8Array[], cover: Cover): Promise<ModeratorReply>;
   moved(): ModeratorReply;
+  notMoved(): ModeratorReply;
 }
 
 /**
@@ -50,8 +52,12 @@ async function answer(line: Buffer, moderation: Moderation): Promise<ModeratorRe
     case 'access':
       return moderation.setAccess(request.value.mode);
     case 'evict':
-      return moderation.evict(request.value.memberId);
+      return moderation.evict(request.value.memberId, request.value.listed);
+    case 'move':
+      return moderation.move(request.value.listed, request.value.cover);
     case 'moved':
       return moderation.moved();
+    case 'not-moved':
+      return moderation.notMoved();
   }
 }

@@ -1,8 +1,17 @@
 // Signs the moderator's orders of one room with its onion key, each under a number of its own.
 // PROTOCOL.md §5.9.
 
-import { orderStatement } from '@sotto/protocol';
-import type { AccessMode, Invite, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
+import { coverOf, orderStatement } from '@sotto/protocol';
+import type {
+  Access,
+  AccessMode,
+  Invite,
+  Move,
+  PlainAccess,
+  PlainMode,
+  SignedAccess,
+  SignedOrder,
+} from '@sotto/protocol';
 import type { OnionKey } from '@sotto/tor';
 
 /**
@@ -17,11 +26,12 @@ export class OrderSigner {
   #number = 0;
   #mode: AccessMode;
 
-  constructor(key: OnionKey, roomId: Uint8Array, mode: AccessMode) {
+  constructor(key: OnionKey, roomId: Uint8Array, access: Access) {
     this.#key = key;
     this.#roomId = roomId;
-    this.#mode = mode;
-    this.founding = this.access(mode);
+    this.#mode = access.mode;
+    const order = { type: 'access', number: this.#next(), ...access } as const;
+    this.founding = { ...order, signature: this.#key.sign(orderStatement(roomId, order)) };
   }
 
   /** The last access that was ordered. */
@@ -29,7 +39,7 @@ export class OrderSigner {
     return this.#mode;
   }
 
-  access(mode: AccessMode): SignedAccess {
+  access(mode: PlainMode): PlainAccess {
     const order = { type: 'access', number: this.#next(), mode } as const;
     this.#mode = mode;
     return { ...order, signature: this.#key.sign(orderStatement(this.#roomId, order)) };
@@ -42,8 +52,10 @@ export class OrderSigner {
   }
 
   /** Sends this room's members to another room. */
-  moveTo({ onionKey, roomSecret }: Invite): Move {
-    const order = { type: 'move', onionKey, roomSecret: Uint8Array.from(roomSecret) } as const;
+  moveTo(invite: Invite): Move {
+    const { onionKey, roomSecret } = invite;
+    const cover = coverOf(invite);
+    const order = { type: 'move', onionKey, roomSecret: Uint8Array.from(roomSecret), cover } as const;
     return { ...order, signature: this.#key.sign(orderStatement(this.#roomId, order)) };
   }
 

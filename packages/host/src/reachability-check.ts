@@ -30,24 +30,24 @@ export interface ReachabilityCheck {
 }
 
 /**
- * Resolves when the room was reached. A failed check can be repeated. After `signal` it rejects
+ * Resolves with the room's commit number when the room was reached. A failed check can be repeated. After `signal` it rejects
  * soon, and reads no secret any more.
  *
  * @throws TorError, DialError
  */
-export async function checkReachability(check: ReachabilityCheck): Promise<void> {
+export async function checkReachability(check: ReachabilityCheck): Promise<number> {
   const gate = await connectGate({ socketPath: check.gateSocket });
   const giveUp = (): void => gate.close();
   check.signal.addEventListener('abort', giveUp, { once: true });
   try {
-    await check.startupTimer.inTor(() => openAndProve(check, gate));
+    return await check.startupTimer.inTor(() => openAndProve(check, gate));
   } finally {
     check.signal.removeEventListener('abort', giveUp);
     gate.close();
   }
 }
 
-async function openAndProve(check: ReachabilityCheck, gate: GateClient): Promise<void> {
+async function openAndProve(check: ReachabilityCheck, gate: GateClient): Promise<number> {
   const { socks, onion, invite, registration, access, failures, signal } = check;
   let isFirst = true;
   const socket = await openOnion({
@@ -68,7 +68,7 @@ async function openAndProve(check: ReachabilityCheck, gate: GateClient): Promise
   try {
     if (signal.aborted) throw new TorError('aborted');
     const founding = { crypto: nativeCrypto, suite: 'x-wing', access } as const;
-    await proveAdmission(invite, byteStreamOf(socket), random, founding);
+    return await proveAdmission(invite, byteStreamOf(socket), random, founding);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);

@@ -5,8 +5,8 @@ import { message } from '@sotto/messages';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRoomSecret, DialError, registrationOf } from '@sotto/client';
 import type { RoomRegistration } from '@sotto/client';
-import { coverOf, encodeInvite } from '@sotto/protocol';
-import type { AccessMode, AdminCode, AdminRequest, Invite } from '@sotto/protocol';
+import { coverOf, encodeInvite, patienceSecondsMax } from '@sotto/protocol';
+import type { Access, AdminCode, AdminRequest, Cover, Invite } from '@sotto/protocol';
 import { adviseDial, ClientAuthKey, OnionKey, openOnionControl, TorError } from '@sotto/tor';
 import type { HoldSecret, NetworkKind, OnionControl } from '@sotto/tor';
 import { connectAdmin } from './admin-connection.ts';
@@ -46,7 +46,8 @@ export type HostingReport =
 
 export interface RoomHostingOptions {
   readonly config: HostConfig;
-  readonly access: AccessMode;
+  readonly access: Access;
+  readonly cover: Cover;
   readonly emit: (report: HostingReport) => void;
   /** The allocator of room secret and onion key. */
   readonly holdSecret: HoldSecret;
@@ -86,8 +87,7 @@ export class RoomHosting {
   constructor(options: RoomHostingOptions) {
     this.#config = options.config;
     this.#emit = options.emit;
-    const { holdSecret } = options;
-    const { cover } = options.config;
+    const { cover, holdSecret } = options;
     this.#onionKey = new OnionKey(undefined, holdSecret);
     const roomSecret = holdSecret(createRoomSecret(random));
     this.#invite = { onionKey: this.#onionKey.publicKey, roomSecret, ...(cover === 'off' ? {} : { cover }) };
@@ -113,6 +113,10 @@ export class RoomHosting {
   /** The invite as text, as users see it: the connection string. */
   get inviteText(): string | undefined {
     return this.invite === undefined ? undefined : encodeInvite(this.invite);
+  }
+
+  get cover(): Cover {
+    return coverOf(this.#invite);
   }
 
   get network(): NetworkKind | undefined {
@@ -301,9 +305,11 @@ export class RoomHosting {
 
   #roomRequest(operation: 'create' | 'resume'): AdminRequest {
     const { roomId, capabilityKey, roomTag } = this.#registration;
-    const { patienceSeconds } = this.#config;
+    const { cover } = this;
+    // After a move the cover mode may be one that allows less.
+    const patienceSeconds = Math.min(this.#config.patienceSeconds, patienceSecondsMax(cover));
     return operation === 'create'
-      ? { operation, roomId, capabilityKey, roomTag, cover: coverOf(this.#invite), patienceSeconds }
+      ? { operation, roomId, capabilityKey, roomTag, cover, patienceSeconds }
       : { operation, roomId };
   }
 
@@ -331,22 +337,36 @@ export class RoomHosting {
 
   // The reachability check
 
+  /** @returns the room's commit number; undefined if the room could not be reached now. */
+  async readCommitNumber(): Promise<number | undefined> {
+    try {
+      return await this.#reach();
+    } catch (error) {
+      if (!(error instanceof TorError) && !(error instanceof DialError)) throw error;
+      return undefined;
+    }
+  }
+
+  #reach(): Promise<number> {
+    return checkReachability({
+      gateSocket: this.#config.gateSocket,
+      socks: this.#config.socks,
+      onion: this.#onionKey.address,
+      invite: this.#invite,
+      registration: this.#registration,
+      access: this.orderSigner.founding,
+      startupTimer: this.#startupTimer,
+      onStage: (stage) => {
+        if (this.#state.stage === 'opening') this.#emitLine(describeStage('tor-client', stage));
+      },
+      failures: this.#failedChecks,
+      signal: this.#abort.signal,
+    });
+  }
+
   async #checkReachability(): Promise<void> {
     try {
-      await checkReachability({
-        gateSocket: this.#config.gateSocket,
-        socks: this.#config.socks,
-        onion: this.#onionKey.address,
-        invite: this.#invite,
-        registration: this.#registration,
-        access: this.orderSigner.founding,
-        startupTimer: this.#startupTimer,
-        onStage: (stage) => {
-          if (this.#state.stage === 'opening') this.#emitLine(describeStage('tor-client', stage));
-        },
-        failures: this.#failedChecks,
-        signal: this.#abort.signal,
-      });
+      await this.#reach();
       this.#failedChecks = 0;
       this.#step({ type: 'reached' });
     } catch (error) {

@@ -60,8 +60,8 @@ const MOVE_MESSAGES = {
   'opening-other': 'host.other-room-opening',
   'other-not-opened': 'host.other-room-not-opened',
   'other-offered': 'host.other-room-offered',
-  'offer-lapsed': 'host.other-room-lapsed',
-  switching: 'host.room-move-begins',
+  'not-moved': 'host.other-room-lapsed',
+  undecided: 'host.room-move-undecided',
 } as const;
 
 export function describeMove(notice: MoveNotice): string {
@@ -110,18 +110,12 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-/**
- * The new string after a move, and the reason of the move. `reopened`: the room before was not
- * open, and this one is.
- */
-export function renderMoved(
-  invite: string,
-  network: NetworkKind | undefined,
-  { reopened }: { readonly reopened: boolean },
-): string {
-  const why = message('host.room-moved');
-  const access = reopened ? `${why}\n${message('host.room-moved-open')}` : why;
-  return `${access}\n${renderInvite(invite, remind(network))}`;
+/** The new string after a move, and for whom it is enough. */
+export function renderMoved(invite: string, network: NetworkKind | undefined, signpostMs: number): string {
+  const minutes = Math.round(signpostMs / 60_000);
+  const news = `${message('host.room-moved', { minutes })}\n${message('host.room-moved-listed')}`;
+  const reminder = network === 'private-test' ? 'host.test-network' : 'host.invite-listed';
+  return `${news}\n${renderInvite(invite, message(reminder))}`;
 }
 
 /** The line above a connection string. */

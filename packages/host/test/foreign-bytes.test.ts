@@ -5,7 +5,8 @@ import { decodeModeratorRequest } from '../src/moderator-request.ts';
 describe('bytes at the moderator’s socket', { timeout: FUZZ_LIMIT_MS }, () => {
   test.each([
     ['an access mode', '{"operation":"access","mode":"knock"}'],
-    ['an eviction', `{"operation":"evict","member":"${'ab'.repeat(16)}"}`],
+    ['an eviction', `{"operation":"evict","member":"${'ab'.repeat(16)}","listed":["${'cd'.repeat(16)}"]}`],
+    ['a move', `{"operation":"move","listed":["${'cd'.repeat(16)}"],"cover":"stealth-8"}`],
   ])('%s: no bytes make the reader throw, hang or grow', async (_name, line) => {
     const decode = (bytes: Uint8Array): boolean => decodeModeratorRequest(bytes).ok;
     const accepted = new TextEncoder().encode(line);

@@ -12,10 +12,12 @@ import { MODERATOR_CONNECTIONS_MAX, MODERATOR_LINE_BYTES_MAX } from '../src/limi
 import { decodeModeratorRequest } from '../src/moderator-request.ts';
 import { serveModerator } from '../src/moderator-socket.ts';
 import type { Moderation } from '../src/moderator-socket.ts';
+import type { Cover } from '@sotto/protocol';
 import { OrderSigner } from '../src/order-signer.ts';
 
 const INVITE = `sotto1${'q'.repeat(112)}`;
 const MEMBER = 'ab'.repeat(16);
+const OTHER = 'cd'.repeat(16);
 const MALFORMED = { ok: false, code: 'moderator-malformed' };
 
 /** A host as its moderator sees it: gives orders at once, an eviction when the test lets it. */
@@ -23,18 +25,29 @@ class Desk implements Moderation {
   invite: string | undefined = INVITE;
   readonly asked: string[] = [];
   readonly evicted = Promise.withResolvers<undefined>();
-  readonly #orders = new OrderSigner(new OnionKey(), new Uint8Array(16), 'open');
+  readonly #orders = new OrderSigner(new OnionKey(), new Uint8Array(16), { mode: 'open' });
 
   setAccess(mode: 'open' | 'knock' | 'locked'): ReturnType<Moderation['setAccess']> {
     this.asked.push(`access ${mode}`);
     return { ok: true, order: this.#orders.access(mode) };
   }
 
-  async evict(memberId: Uint8Array): ReturnType<Moderation['evict']> {
-    this.asked.push(`evict ${toHex(memberId)}`);
+  async evict(memberId: Uint8Array, listed: readonly Uint8Array[]): ReturnType<Moderation['evict']> {
+    this.asked.push(`evict ${toHex(memberId)} of ${listed.length + 1}`);
     await this.evicted.promise;
     const move = this.#orders.moveTo({ onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) });
     return { ok: true, order: this.#orders.evict(memberId), move };
+  }
+
+  move(listed: readonly Uint8Array[], cover: Cover): ReturnType<Moderation['move']> {
+    this.asked.push(`move ${listed.length} ${cover}`);
+    const there = { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2), cover };
+    return Promise.resolve({ ok: true, move: this.#orders.moveTo(there) });
+  }
+
+  notMoved(): ReturnType<Moderation['notMoved']> {
+    this.asked.push('not-moved');
+    return { ok: true };
   }
 
   moved(): ReturnType<Moderation['moved']> {
@@ -115,24 +128,30 @@ describe("the moderator's socket", () => {
       value: { type: 'access', mode: 'locked', number: 2 },
     });
     desk.evicted.resolve(undefined);
-    const evicted = await asker.ask({ operation: 'evict', member: MEMBER });
+    const evicted = await asker.ask({ operation: 'evict', member: MEMBER, listed: [] });
     expect(Object.keys(evicted ?? {})).toEqual(['ok', 'order', 'move']);
     expect(decodeSignedOrder(bytesOf(evicted?.['order'], 89))).toMatchObject({
       ok: true,
       value: { type: 'evict', memberId: new Uint8Array(16).fill(0xab) },
     });
-    expect(decodeMove(bytesOf(evicted?.['move'], 128))).toMatchObject({
+    expect(decodeMove(bytesOf(evicted?.['move'], 129))).toMatchObject({
       ok: true,
       value: { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) },
     });
+    const listed = Array.from({ length: 64 }, (_, index) => index.toString(16).padStart(32, '0'));
+    const moving = await asker.ask({ operation: 'move', listed, cover: 'stealth-32' });
+    expect(Object.keys(moving ?? {})).toEqual(['ok', 'move']);
+    expect(decodeMove(bytesOf(moving?.['move'], 129))).toMatchObject({ ok: true, value: { cover: 'stealth-32' } });
+    expect(desk.asked.at(-1)).toBe('move 64 stealth-32');
     expect(await asker.ask({ operation: 'moved' })).toEqual({ ok: false, code: 'nothing-offered' });
+    expect(await asker.ask({ operation: 'not-moved' })).toEqual({ ok: true });
   });
 
   test('answers each connection in order, and a waiting one delays no other', async () => {
     const [patient, other] = [sit(), sit()];
-    patient.write(`{"operation":"evict","member":"${MEMBER}"}\n{"operation":"invite"}\n`);
+    patient.write(`{"operation":"evict","member":"${MEMBER}","listed":["${OTHER}"]}\n{"operation":"invite"}\n`);
     expect(await other.ask({ operation: 'invite' })).toMatchObject({ ok: true });
-    expect(desk.asked).toEqual([`evict ${MEMBER}`]);
+    expect(desk.asked).toEqual([`evict ${MEMBER} of 2`]);
     desk.evicted.resolve(undefined);
     expect(await patient.next()).toHaveProperty('move');
     expect(await patient.next()).toEqual({ ok: true, invite: INVITE });
@@ -140,7 +159,7 @@ describe("the moderator's socket", () => {
 
   test('survives a client that leaves before its answer', async () => {
     const asker = sit();
-    asker.write(`{"operation":"evict","member":"${MEMBER}"}\n`);
+    asker.write(`{"operation":"evict","member":"${MEMBER}","listed":["${OTHER}"]}\n`);
     const other = sit();
     while (desk.asked.length === 0) await other.ask({ operation: 'invite' });
     asker.socket.destroy();
@@ -199,10 +218,19 @@ describe('a request of the moderator', () => {
     '{"operation":"access","mode":["open"]}',
     '{"operation":"access","mode":"open","member":"00"}',
     '{"operation":"evict"}',
-    `{"operation":"evict","member":"${MEMBER}00"}`,
-    `{"operation":"evict","member":"${'zz'.repeat(16)}"}`,
-    `{"operation":"evict","member":7}`,
-    `{"operation":"evict","member":"${MEMBER}","mode":"open"}`,
+    `{"operation":"evict","member":"${MEMBER}00","listed":[]}`,
+    `{"operation":"evict","member":"${'zz'.repeat(16)}","listed":[]}`,
+    `{"operation":"evict","member":7,"listed":[]}`,
+    `{"operation":"evict","member":"${MEMBER}"}`,
+    `{"operation":"evict","member":"${MEMBER}","listed":"${OTHER}"}`,
+    `{"operation":"evict","member":"${MEMBER}","listed":["${OTHER}",7]}`,
+    `{"operation":"evict","member":"${MEMBER}","listed":["${OTHER}","${MEMBER}"]}`,
+    `{"operation":"evict","member":"${MEMBER}","listed":[${Array(65).fill(`"${OTHER}"`).join()}]}`,
+    `{"operation":"evict","member":"${MEMBER}","listed":[],"mode":"open"}`,
+    '{"operation":"move","listed":[]}',
+    '{"operation":"move","listed":[],"cover":"stealth"}',
+    `{"operation":"move","listed":["${MEMBER}0"],"cover":"off"}`,
+    '{"operation":"not-moved","more":1}',
     '{"operation":"__proto__"}',
   ])('is refused: %s', (line) => {
     expect(decodeModeratorRequest(Buffer.from(line))).toEqual({ ok: false, code: 'moderator-malformed' });
@@ -212,7 +240,12 @@ describe('a request of the moderator', () => {
     ['{"operation":"invite"}', { operation: 'invite' }],
     ['{"operation":"moved"}', { operation: 'moved' }],
     ['{"mode":"knock","operation":"access"}', { operation: 'access', mode: 'knock' }],
-    [`{"operation":"evict","member":"${MEMBER}"}`, { operation: 'evict', memberId: new Uint8Array(16).fill(0xab) }],
+    [
+      `{"operation":"evict","member":"${MEMBER}","listed":["${OTHER}"]}`,
+      { operation: 'evict', memberId: new Uint8Array(16).fill(0xab), listed: [new Uint8Array(16).fill(0xcd)] },
+    ],
+    ['{"operation":"move","listed":[],"cover":"stealth-4"}', { operation: 'move', listed: [], cover: 'stealth-4' }],
+    ['{"operation":"not-moved"}', { operation: 'not-moved' }],
   ])('is accepted: %s', (line, value) => {
     expect(decodeModeratorRequest(Buffer.from(line))).toEqual({ ok: true, value });
   });

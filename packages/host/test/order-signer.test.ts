@@ -18,8 +18,13 @@ function holds(key: OnionKey, roomId: Uint8Array, order: Order & { readonly sign
 describe('orders', () => {
   test('are signed with the key of the onion, for one room', () => {
     const key = new OnionKey();
-    const orders = new OrderSigner(key, ROOM_ID, 'open');
-    const move = orders.moveTo({ onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) });
+    const orders = new OrderSigner(key, ROOM_ID, { mode: 'open' });
+    const move = orders.moveTo({
+      onionKey: new Uint8Array(32).fill(1),
+      roomSecret: new Uint8Array(32).fill(2),
+      cover: 'jitter',
+    });
+    expect(move.cover).toBe('jitter');
     for (const order of [orders.founding, orders.access('locked'), orders.evict(MEMBER_ID), move]) {
       expect(holds(key, ROOM_ID, order)).toBe(true);
       expect(holds(key, MEMBER_ID, order)).toBe(false);
@@ -28,7 +33,7 @@ describe('orders', () => {
   });
 
   test('are numbered from 1 without repetition, with the founding access first', () => {
-    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'knock');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'knock' });
     expect(orders.founding).toMatchObject({ type: 'access', number: 1, mode: 'knock' });
     expect([orders.access('open').number, orders.evict(MEMBER_ID).number, orders.access('locked').number]).toEqual([
       2, 3, 4,
@@ -37,15 +42,17 @@ describe('orders', () => {
   });
 
   test('have the sizes of PROTOCOL.md', () => {
-    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'open' });
     expect(encodeSignedOrder(orders.founding)).toHaveLength(8 + 1 + 1 + 64);
     expect(encodeSignedOrder(orders.evict(MEMBER_ID))).toHaveLength(8 + 1 + 16 + 64);
     const other = { onionKey: new Uint8Array(32), roomSecret: new Uint8Array(32) };
-    expect(encodeMove(orders.moveTo(other))).toHaveLength(32 + 32 + 64);
+    expect(encodeMove(orders.moveTo(other))).toHaveLength(32 + 32 + 1 + 64);
+    const listed = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'listed', listed: [MEMBER_ID, ROOM_ID] });
+    expect(encodeSignedOrder(listed.founding)).toHaveLength(8 + 1 + 1 + 1 + 2 * 16 + 64);
   });
 
   test('keep their bytes when the caller wipes its own copy', () => {
-    const orders = new OrderSigner(new OnionKey(), ROOM_ID, 'open');
+    const orders = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'open' });
     const roomSecret = new Uint8Array(32).fill(5);
     const move = orders.moveTo({ onionKey: new Uint8Array(32), roomSecret });
     roomSecret.fill(0);
@@ -54,7 +61,7 @@ describe('orders', () => {
 
   test('end with the key', () => {
     const key = new OnionKey();
-    const orders = new OrderSigner(key, ROOM_ID, 'open');
+    const orders = new OrderSigner(key, ROOM_ID, { mode: 'open' });
     key.wipe();
     expect(() => orders.access('locked')).toThrow(expect.objectContaining({ code: 'onion-key' }));
   });

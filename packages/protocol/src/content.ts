@@ -8,21 +8,18 @@ import {
   CONTENT_HEADER_BYTES,
   FRAGMENT_HEADER_BYTES,
   LOG_HASH_BYTES,
-  MESSAGE_OVERHEAD_BYTES,
   NAME_BYTES_MAX,
   SIGNATURE_BYTES,
   TEXT_BYTES_MAX,
 } from './limits.ts';
-import { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder } from './order.ts';
-import type { Move, SignedAccess } from './order.ts';
+import { decodeSignedOrder, encodeSignedOrder } from './order.ts';
+import type { PlainMode, SignedAccess } from './order.ts';
 
-const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, move: 5, order: 6 } as const;
+const TYPES = { text: 1, presence: 2, receipt: 3, 'roll-call': 4, order: 6 } as const;
 const PRESENCE_STATUSES = { arriving: 1, here: 2, leaving: 3 } as const;
 
 /** No frame that we can make carries less text than this, so no honest count is above it. */
 const FRAGMENT_COUNT_MAX = 256;
-/** kind 1 + length 2. */
-const MESSAGE_HEADER_BYTES = 3;
 /** before 64 + status 1 + name length 1. */
 const PRESENCE_LEAST_BYTES: number = BEFORE_BYTES + 2;
 
@@ -38,6 +35,9 @@ export interface ContentHeader {
   readonly logHash: Uint8Array;
 }
 
+/** An access order that fits a slot of every cover mode. */
+export type PlainAccess = Extract<SignedAccess, { readonly mode: PlainMode }>;
+
 /** A content, as a member sends it. */
 export type Content = ContentHeader &
   (
@@ -45,9 +45,8 @@ export type Content = ContentHeader &
     | Presence
     | ({ readonly type: 'receipt' } & EpochsBefore)
     | { readonly type: 'roll-call' }
-    | Move
     /** The next committer puts it into its commit bundle. PROTOCOL.md §5.9. */
-    | { readonly type: 'order'; readonly order: SignedAccess }
+    | { readonly type: 'order'; readonly order: PlainAccess }
   );
 
 /** Carries the log hashes of epochs on into the next ones. PROTOCOL.md §5.10. */
@@ -65,11 +64,6 @@ type Presence = EpochsBefore & { readonly type: 'presence'; readonly name: strin
     | { readonly status: 'leaving'; readonly signature: Uint8Array }
   );
 
-/** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
-export function fragmentCapacity(plaintextBytes: number): number {
-  return plaintextBytes - MESSAGE_HEADER_BYTES - MESSAGE_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
-}
-
 export function encodeContent(content: Content, encodeText: (text: string) => Uint8Array): Uint8Array {
   switch (content.type) {
     case 'text': {
@@ -82,10 +76,6 @@ export function encodeContent(content: Content, encodeText: (text: string) => Ui
       return header(content, BEFORE_BYTES).put(content.before).bytes;
     case 'roll-call':
       return header(content, 0).bytes;
-    case 'move': {
-      const move = encodeMove(content);
-      return header(content, move.length).put(move).bytes;
-    }
     case 'order': {
       const order = encodeSignedOrder(content.order);
       return header(content, order.length).put(order).bytes;
@@ -128,10 +118,6 @@ export function decodeContent(
       return accept({ ...snapshot, type: 'receipt', before: reader.rest() });
     case TYPES['roll-call']:
       return reader.remaining === 0 ? accept({ ...snapshot, type: 'roll-call' }) : refuse('content-length');
-    case TYPES.move: {
-      const move = decodeMove(reader.rest());
-      return move.ok ? accept({ ...snapshot, ...move.value }) : move;
-    }
     case TYPES.order:
       return decodeOrder(reader, snapshot);
     default:
@@ -139,11 +125,11 @@ export function decodeContent(
   }
 }
 
-/** Only access orders are contents: an eviction does not wait. */
+/** Only access orders without a list are contents: an eviction does not wait. */
 function decodeOrder(reader: ByteReader, snapshot: ContentHeader): Decoded<Content, ContentCode> {
   const order = decodeSignedOrder(reader.rest());
   if (!order.ok) return order;
-  return order.value.type === 'access'
+  return order.value.type === 'access' && order.value.mode !== 'listed'
     ? accept({ ...snapshot, type: 'order', order: order.value })
     : refuse('content-kind');
 }

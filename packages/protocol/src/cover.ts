@@ -2,7 +2,7 @@
 // here, so that all sides compute the same. PROTOCOL.md §12.
 
 import { bodyBytes } from './frame.ts';
-import { fragmentCapacity } from './content.ts';
+import { fragmentCapacity } from './fragment.ts';
 import { uploadBodyBytes } from './group-commit.ts';
 import {
   COVER_FRAME_BYTES,

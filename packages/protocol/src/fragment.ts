@@ -2,8 +2,10 @@
 // PROTOCOL.md §5.4.
 
 import { concatBytes } from './bytes.ts';
-import { TEXT_BYTES_MAX } from './limits.ts';
-import { fragmentCapacity } from './content.ts';
+import { CONTENT_HEADER_BYTES, FRAGMENT_HEADER_BYTES, MESSAGE_OVERHEAD_BYTES, TEXT_BYTES_MAX } from './limits.ts';
+
+/** kind 1 + length 2. */
+const MESSAGE_HEADER_BYTES = 3;
 
 /**
  * Unfinished texts of one member. A member sends one text's fragments before the next text's, so
@@ -15,6 +17,11 @@ export interface Fragment {
   readonly index: number;
   readonly count: number;
   readonly bytes: Uint8Array;
+}
+
+/** Text bytes that one fragment carries in an envelope with this much room. PROTOCOL.md §5.4. */
+export function fragmentCapacity(plaintextBytes: number): number {
+  return plaintextBytes - MESSAGE_HEADER_BYTES - MESSAGE_OVERHEAD_BYTES - CONTENT_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
 }
 
 /**

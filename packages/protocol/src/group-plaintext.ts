@@ -6,13 +6,14 @@ import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
 import {
   GROUP_INFO_BYTES_MAX,
-  SNAPSHOT_BYTES_MAX,
   MEMBER_ID_BYTES,
+  MOVE_BYTES,
   NAME_BYTES_MAX,
   SIGNATURE_BYTES,
+  SNAPSHOT_BYTES_MAX,
 } from './limits.ts';
-import { encodeAccess, encodeSignedOrder, ORDER_BYTES_MAX, readAccess, readSignedOrder } from './order.ts';
-import type { SignedAccess, SignedOrder } from './order.ts';
+import { decodeMove, encodeAccess, encodeMove, encodeSignedOrder, readAccess, readSignedOrder } from './order.ts';
+import type { Move, SignedAccess, SignedOrder } from './order.ts';
 
 const KINDS = {
   dummy: 0,
@@ -23,6 +24,7 @@ const KINDS = {
   knock: 6,
   welcome: 7,
   'group-info': 8,
+  move: 9,
 } as const;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
@@ -32,7 +34,7 @@ const PIECE_HEADER_BYTES = 7;
  * The least length of a plaintext: a kind and the longest thing of fixed length. Frames are far
  * longer.
  */
-const LEAST_BYTES: number = 1 + ORDER_BYTES_MAX;
+const LEAST_BYTES: number = 1 + MOVE_BYTES;
 const PROOF_BYTES: number = MEMBER_ID_BYTES + SIGNATURE_BYTES;
 /** No commit within its limit has more pieces in the smallest frames that carry any. */
 const PIECE_COUNT_MAX = 64;
@@ -58,6 +60,7 @@ export type GroupPlaintext =
   | ({ readonly kind: 'piece' | 'welcome' } & Piece)
   | ({ readonly kind: 'leave' } & LeaveProof)
   | { readonly kind: 'order'; readonly order: SignedOrder }
+  | { readonly kind: 'move'; readonly move: Move }
   | ({ readonly kind: 'knock' } & KnockFields);
 
 export interface Piece {
@@ -98,6 +101,8 @@ export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: 
       return writer.put(plaintext.memberId).put(plaintext.signature).bytes;
     case 'order':
       return writer.put(encodeSignedOrder(plaintext.order)).bytes;
+    case 'move':
+      return writer.put(encodeMove(plaintext.move)).bytes;
     case 'knock':
       return writer
         .u8(plaintext.name.length)
@@ -130,6 +135,11 @@ export function decodeGroupPlaintext(bytes: Uint8Array): Decoded<GroupPlaintext,
       const order = readSignedOrder(reader);
       if (!order.ok) return order;
       return isZero(reader.rest()) ? accept({ kind: 'order', order: order.value }) : refuse('content-padding');
+    }
+    case KINDS.move: {
+      const move = decodeMove(reader.take(MOVE_BYTES));
+      if (!move.ok) return move;
+      return isZero(reader.rest()) ? accept({ kind: 'move', move: move.value }) : refuse('content-padding');
     }
     case KINDS.knock:
       return readKnock(reader);

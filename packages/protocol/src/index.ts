@@ -46,11 +46,11 @@ export type {
 } from './group-commit.ts';
 export { followCommits } from './commit-progress.ts';
 export type { CommitProgress } from './commit-progress.ts';
-export { decodeContent, encodeContent, fragmentCapacity } from './content.ts';
-export type { Content, ContentHeader, PresenceStatus } from './content.ts';
-export { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
-export type { AccessMode, Move, Order, SignedAccess, SignedOrder } from './order.ts';
-export { cutText, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
+export { decodeContent, encodeContent } from './content.ts';
+export type { Content, ContentHeader, PlainAccess, PresenceStatus } from './content.ts';
+export { copyAccess, decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
+export type { Access, AccessMode, Move, Order, PlainMode, SignedAccess, SignedOrder } from './order.ts';
+export { cutText, fragmentCapacity, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
 export { coverOf, decodeInvite, encodeInvite, INVITE_CHARACTERS } from './invite.ts';
 export type { Invite } from './invite.ts';

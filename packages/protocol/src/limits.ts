@@ -47,8 +47,8 @@ export const FRAGMENT_HEADER_BYTES = 4;
 
 export const TEXT_BYTES_MAX = 65_536;
 export const NAME_BYTES_MAX = 48;
-/** onion key 32 + room secret 32 + signature 64. PROTOCOL.md §5.9. */
-export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + SIGNATURE_BYTES;
+/** onion key 32 + room secret 32 + cover 1 + signature 64. PROTOCOL.md §5.9. */
+export const MOVE_BYTES: number = ONION_KEY_BYTES + ROOM_SECRET_BYTES + 1 + SIGNATURE_BYTES;
 
 /** A room's opaque snapshot (group state sealed by its members). PROTOCOL.md §6.3. */
 export const SNAPSHOT_BYTES_MAX = 524_288;

@@ -4,31 +4,39 @@
 import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
-import { MEMBER_ID_BYTES, MOVE_BYTES, ONION_KEY_BYTES, ROOM_SECRET_BYTES, SIGNATURE_BYTES } from './limits.ts';
+import { coverNumber, coverOfNumber } from './cover.ts';
+import type { Cover } from './cover.ts';
+import {
+  MEMBER_ID_BYTES,
+  MEMBERS_MAX,
+  MOVE_BYTES,
+  ONION_KEY_BYTES,
+  ROOM_SECRET_BYTES,
+  SIGNATURE_BYTES,
+} from './limits.ts';
 
 const TYPES = { access: 1, evict: 2, move: 3 } as const;
-const MODES = { open: 0, knock: 1, locked: 2 } as const;
+const MODES = { open: 0, knock: 1, locked: 2, listed: 3 } as const;
 /** A room moves once, so the move order needs no place among the others. */
 const MOVE_NUMBER = 0;
 const LABEL = ascii('sotto/1 order');
 
-/** number 8 + type 1 + the longest payload + signature 64. */
-export const ORDER_BYTES_MAX: number = 8 + 1 + MEMBER_ID_BYTES + SIGNATURE_BYTES;
-/** number 8 + mode 1 + signature 64: the access order as the snapshot carries it. */
-const ACCESS_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
+/** number 8 + mode 1 + signature 64: the shortest access order as the snapshot carries it. */
+const ACCESS_LEAST_BYTES: number = 8 + 1 + SIGNATURE_BYTES;
 
 /**
  * `open`: anyone with the connection string can join. `knock`: members admit joiners. `locked`:
- * nobody can join.
+ * nobody can join. `listed`: as `knock`, but for the members of a list, who join as in an open room.
  */
 export type AccessMode = keyof typeof MODES;
+/** The modes without a list. */
+export type PlainMode = Exclude<AccessMode, 'listed'>;
+
+/** `listed`: at most MEMBERS_MAX member ids of 16 bytes. */
+export type Access = { readonly mode: PlainMode } | { readonly mode: 'listed'; readonly listed: readonly Uint8Array[] };
 
 /** `number` is above that of every access order before it. */
-interface AccessOrder {
-  readonly type: 'access';
-  readonly number: number;
-  readonly mode: AccessMode;
-}
+type AccessOrder = { readonly type: 'access'; readonly number: number } & Access;
 
 interface EvictOrder {
   readonly type: 'evict';
@@ -43,6 +51,8 @@ interface MoveOrder {
   readonly onionKey: Uint8Array;
   /** 32 bytes. */
   readonly roomSecret: Uint8Array;
+  /** The cover mode of the room there. */
+  readonly cover: Cover;
 }
 
 export type Order = AccessOrder | EvictOrder | MoveOrder;
@@ -55,12 +65,12 @@ interface Signed {
 export type SignedAccess = AccessOrder & Signed;
 /** An order that a member's commit carries out. */
 export type SignedOrder = SignedAccess | (EvictOrder & Signed);
-/** A move order as a content: each member that receives it goes to the new room. */
+/** The way to the room in which this one goes on: each member that reads it goes there. */
 export type Move = MoveOrder & Signed;
 
 /**
- * @returns the bytes that the moderator signs. Every payload has the length of its type, so that no
- *   two orders have one statement. PROTOCOL.md §5.9.
+ * @returns the bytes that the moderator signs. A payload's length follows from its type and, in an
+ *   access order, from its mode and count. So no two orders have one statement. PROTOCOL.md §5.9.
  */
 export function orderStatement(roomId: Uint8Array, order: Order): Uint8Array {
   const number = order.type === 'move' ? MOVE_NUMBER : order.number;
@@ -71,12 +81,27 @@ export function orderStatement(roomId: Uint8Array, order: Order): Uint8Array {
 function payloadOf(order: Order): Uint8Array {
   switch (order.type) {
     case 'access':
-      return Uint8Array.of(MODES[order.mode]);
+      return encodeMode(order);
     case 'evict':
       return order.memberId;
     case 'move':
-      return concatBytes(order.onionKey, order.roomSecret);
+      return concatBytes(order.onionKey, order.roomSecret, Uint8Array.of(coverNumber(order.cover)));
   }
+}
+
+/** @returns `mode u8`, and behind `listed` `count u8 || count x member id 16`. */
+function encodeMode(access: Access): Uint8Array {
+  if (access.mode !== 'listed') return Uint8Array.of(MODES[access.mode]);
+  const { mode, listed } = access;
+  if (listed.length > MEMBERS_MAX) throw new RangeError('a list of more members than a room has');
+  return concatBytes(Uint8Array.of(MODES[mode], listed.length), ...listed);
+}
+
+/** A copy of all its bytes: views would keep the frame alive that they came in. */
+export function copyAccess(order: SignedAccess): SignedAccess {
+  const signature = order.signature.slice();
+  if (order.mode !== 'listed') return { ...order, signature };
+  return { ...order, listed: order.listed.map((memberId) => memberId.slice()), signature };
 }
 
 /** @returns `number u64 || type u8 || payload || signature 64`. */
@@ -115,23 +140,33 @@ function readMode(reader: ByteReader, number: number): Decoded<SignedAccess, Con
   const value = reader.u8();
   const mode = (Object.keys(MODES) as AccessMode[]).find((key) => MODES[key] === value);
   if (mode === undefined) return refuse('content-kind');
+  if (mode === 'listed') return readListed(reader, number);
   return accept({ type: 'access', number, mode, signature: reader.take(SIGNATURE_BYTES) });
 }
 
-/** The access order as the snapshot carries it: `number u64 || mode u8 || signature 64`. */
-export function encodeAccess({ number, mode, signature }: SignedAccess): Uint8Array {
-  return new ByteWriter(ACCESS_BYTES).u64(number).u8(MODES[mode]).put(signature).bytes;
+function readListed(reader: ByteReader, number: number): Decoded<SignedAccess, ContentCode> {
+  const count = reader.u8();
+  if (count > MEMBERS_MAX || reader.remaining < count * MEMBER_ID_BYTES + SIGNATURE_BYTES) {
+    return refuse('content-length');
+  }
+  const listed = Array.from({ length: count }, () => reader.take(MEMBER_ID_BYTES));
+  return accept({ type: 'access', number, mode: 'listed', listed, signature: reader.take(SIGNATURE_BYTES) });
+}
+
+/** The access order as the snapshot carries it: `number u64 || payload || signature 64`. */
+export function encodeAccess(order: SignedAccess): Uint8Array {
+  return concatBytes(new ByteWriter(8).u64(order.number).bytes, encodeMode(order), order.signature);
 }
 
 export function readAccess(reader: ByteReader): Decoded<SignedAccess, ContentCode> {
-  if (reader.remaining < ACCESS_BYTES) return refuse('content-length');
+  if (reader.remaining < ACCESS_LEAST_BYTES) return refuse('content-length');
   const number = reader.u64();
   return number === undefined ? refuse('content-number') : readMode(reader, number);
 }
 
-/** @returns `onion key 32 || room secret 32 || signature 64`. */
-export function encodeMove({ onionKey, roomSecret, signature }: Move): Uint8Array {
-  return concatBytes(onionKey, roomSecret, signature);
+/** @returns `onion key 32 || room secret 32 || cover u8 || signature 64`. */
+export function encodeMove(move: Move): Uint8Array {
+  return concatBytes(payloadOf(move), move.signature);
 }
 
 export function decodeMove(bytes: Uint8Array): Decoded<Move, ContentCode> {
@@ -139,7 +174,9 @@ export function decodeMove(bytes: Uint8Array): Decoded<Move, ContentCode> {
   const reader = new ByteReader(bytes);
   const onionKey = reader.take(ONION_KEY_BYTES);
   const roomSecret = reader.take(ROOM_SECRET_BYTES);
-  return accept({ type: 'move', onionKey, roomSecret, signature: reader.rest() });
+  const cover = coverOfNumber(reader.u8());
+  if (cover === undefined) return refuse('content-kind');
+  return accept({ type: 'move', onionKey, roomSecret, cover, signature: reader.rest() });
 }
 
 function ascii(text: string): Uint8Array {

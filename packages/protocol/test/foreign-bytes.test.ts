@@ -76,7 +76,7 @@ const farewell = encodeContent(
   encode,
 );
 const key = new Uint8Array(32).fill(5);
-const move = { type: 'move', onionKey: key, roomSecret: key, signature } as const;
+const move = { type: 'move', onionKey: key, roomSecret: key, cover: 'jitter', signature } as const;
 const order = { type: 'access', number: 3, mode: 'knock', signature } as const;
 const eviction = { type: 'evict', number: 3, memberId: roomId, signature } as const;
 const leave = { memberId: roomId, signature };
@@ -150,9 +150,14 @@ const decoders: readonly FuzzCase[] = [
     (bytes) => decodeContent(bytes, decodeText),
   ],
   [
-    'decodeContent of a move',
-    encodeContent({ ...header, ...move }, encode),
-    (bytes) => decodeContent(bytes, decodeText),
+    'decodeGroupPlaintext of a move',
+    encodeGroupPlaintext({ kind: 'move', move }, 444),
+    (bytes) => decodeGroupPlaintext(bytes),
+  ],
+  [
+    'decodeSignedOrder of a list',
+    encodeSignedOrder({ ...order, mode: 'listed', listed: [roomId, roomId] }),
+    decodeSignedOrder,
   ],
   [
     'decodeContent of an order',

@@ -2,6 +2,7 @@ import { FUZZ_CASES } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  COVERS,
   decodeGroupPlaintext,
   decodeSnapshotPlaintext,
   encodeGroupPlaintext,
@@ -21,12 +22,19 @@ function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const proof: fc.Arbitrary<LeaveProof> = fc.record({ memberId: bytesOf(16), signature: bytesOf(64) });
-const signedAccess: fc.Arbitrary<SignedAccess> = fc.record({
+const accessFields = {
   type: fc.constant('access' as const),
   number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
-  mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const),
   signature: bytesOf(64),
-});
+};
+const signedAccess: fc.Arbitrary<SignedAccess> = fc.oneof(
+  fc.record({ ...accessFields, mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const) }),
+  fc.record({
+    ...accessFields,
+    mode: fc.constant('listed' as const),
+    listed: fc.array(bytesOf(16), { maxLength: 50 }),
+  }),
+);
 const order: fc.Arbitrary<SignedOrder> = fc.oneof(
   signedAccess,
   fc.record({
@@ -52,6 +60,15 @@ const plaintext: fc.Arbitrary<GroupPlaintext> = fc.oneof(
     .chain((piece) => fc.constantFrom('piece' as const, 'welcome' as const).map((kind) => ({ kind, ...piece }))),
   proof.map((fields) => ({ kind: 'leave' as const, ...fields })),
   order.map((value) => ({ kind: 'order' as const, order: value })),
+  fc
+    .record({
+      type: fc.constant('move' as const),
+      onionKey: bytesOf(32),
+      roomSecret: bytesOf(32),
+      cover: fc.constantFrom(...COVERS),
+      signature: bytesOf(64),
+    })
+    .map((value) => ({ kind: 'move' as const, move: value })),
   fc.record({
     kind: fc.constant('knock' as const),
     name: fc.uint8Array({ minLength: 1, maxLength: 48 }),
@@ -87,9 +104,16 @@ describe('the plaintext of an envelope under group keys', () => {
     { kind: 'knock', name: Uint8Array.of(65), keyPackage: Uint8Array.of(7) },
     ROOM_BYTES,
   );
+  const move = encodeGroupPlaintext(
+    {
+      kind: 'move',
+      move: { type: 'move', onionKey: new Uint8Array(32), roomSecret: new Uint8Array(32), cover: 'off', signature },
+    },
+    ROOM_BYTES,
+  );
   test.each([
     ['the kind of a frame without group keys', changed(message, 0, 1), 'content-kind'],
-    ['an unknown kind', changed(message, 0, 9), 'content-kind'],
+    ['an unknown kind', changed(message, 0, 200), 'content-kind'],
     ['a message of no length', changed(message, 2, 0), 'content-length'],
     ['a message longer than its frame', changed(message, 1, 0xff), 'content-length'],
     ['a message with something behind it', changed(message, 10, 1), 'content-padding'],
@@ -98,9 +122,11 @@ describe('the plaintext of an envelope under group keys', () => {
     ['a piece beyond its count', changed(piece, 2, 1), 'fragment-index'],
     ['a piece with something behind it', changed(piece, 20, 1), 'content-padding'],
     ['a proof with something behind it', changed(leave, 90, 1), 'content-padding'],
+    ['a move with something behind it', changed(move, 130, 1), 'content-padding'],
+    ['a move to a room of an unknown cover mode', changed(move, 65, 0x24), 'content-kind'],
     ['an order of an unknown type', changed(access, 9, 9), 'content-kind'],
-    ['a move, which is no frame', changed(access, 9, 3), 'content-kind'],
-    ['an access of an unknown mode', changed(access, 10, 3), 'content-kind'],
+    ['a move as an order', changed(access, 9, 3), 'content-kind'],
+    ['an access of an unknown mode', changed(access, 10, 4), 'content-kind'],
     ['an order with a number above 2^53-1', changed(access, 2, 0x20), 'content-number'],
     ['an order with something behind it', changed(access, 75, 1), 'content-padding'],
     ['an eviction with something behind it', changed(eviction, 90, 1), 'content-padding'],
@@ -167,7 +193,7 @@ describe('a snapshot', () => {
 
   test.each([
     ['an order that is neither present nor absent', spoil(11, 2), 'content-kind'],
-    ['an access order of an unknown mode', spoil(20, 3), 'content-kind'],
+    ['an access order of an unknown mode', spoil(20, 4), 'content-kind'],
     ['an order number above 2^53-1', spoil(13, 0x20), 'content-number'],
     ['an order that is cut off', ordered.subarray(0, 43), 'content-length'],
     ['bytes after its order', spoil(85, 1), 'content-padding'],

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement, toHex } from '../src/index.ts';
+import {
+  COVERS,
+  decodeMove,
+  decodeSignedOrder,
+  encodeMove,
+  encodeSignedOrder,
+  orderStatement,
+  toHex,
+} from '../src/index.ts';
 import type { ContentCode, Move, Order, SignedOrder } from '../src/index.ts';
 
 const bytesOf = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
@@ -14,17 +22,33 @@ const signedOrder: fc.Arbitrary<SignedOrder> = fc.oneof(
     mode: fc.constantFrom('open' as const, 'knock' as const, 'locked' as const),
     signature,
   }),
+  fc.record({
+    type: fc.constant('access' as const),
+    number,
+    mode: fc.constant('listed' as const),
+    listed: fc.array(bytesOf(16), { maxLength: 64 }),
+    signature,
+  }),
   fc.record({ type: fc.constant('evict' as const), number, memberId: bytesOf(16), signature }),
 );
 const move: fc.Arbitrary<Move> = fc.record({
   type: fc.constant('move' as const),
   onionKey: bytesOf(32),
   roomSecret: bytesOf(32),
+  cover: fc.constantFrom(...COVERS),
   signature,
 });
 const order: fc.Arbitrary<Order> = fc.oneof(signedOrder, move);
 
 const access = encodeSignedOrder({ type: 'access', number: 5, mode: 'knock', signature: new Uint8Array(64) });
+const memberId = new Uint8Array(16).fill(1);
+const listed = encodeSignedOrder({
+  type: 'access',
+  number: 5,
+  mode: 'listed',
+  listed: [memberId, memberId],
+  signature: new Uint8Array(64),
+});
 const eviction = encodeSignedOrder({
   type: 'evict',
   number: 5,
@@ -56,7 +80,12 @@ describe('an order', () => {
     ['an eviction that says that it is an access', 'content-length', changed(changed(eviction, 8, 1), 9, 0)],
     ['an unknown type', 'content-kind', changed(access, 8, 4)],
     ['a move', 'content-kind', changed(access, 8, 3)],
-    ['an unknown mode', 'content-kind', changed(access, 9, 3)],
+    ['an unknown mode', 'content-kind', changed(access, 9, 4)],
+    ['a list one byte short', 'content-length', listed.subarray(0, -1)],
+    ['a list with something behind', 'content-length', Uint8Array.of(...listed, 0)],
+    ['a list of one more than it says', 'content-length', changed(listed, 10, 1)],
+    ['a list of one less than it says', 'content-length', changed(listed, 10, 3)],
+    ['a list of 65', 'content-length', Uint8Array.of(...changed(listed, 10, 65), ...new Uint8Array(63 * 16))],
     ['a number above 2^53-1', 'content-number', changed(access, 1, 0x20)],
   ];
 
@@ -64,13 +93,22 @@ describe('an order', () => {
     expect(decodeSignedOrder(bytes)).toEqual({ ok: false, code });
   });
 
-  test.each([0, 127, 129])('is refused as a move of %i bytes', (length) => {
+  test('is refused as a move to a room of an unknown cover mode', () => {
+    expect(decodeMove(changed(new Uint8Array(129), 64, 0x24))).toEqual({ ok: false, code: 'content-kind' });
+  });
+
+  test.each([0, 128, 130])('is refused as a move of %i bytes', (length) => {
     expect(decodeMove(new Uint8Array(length))).toEqual({ ok: false, code: 'content-length' });
   });
 
   test('control: the orders from which these were made are accepted', () => {
-    for (const bytes of [access, eviction]) expect(decodeSignedOrder(bytes).ok).toBe(true);
-    expect(decodeMove(new Uint8Array(128)).ok).toBe(true);
+    for (const bytes of [access, listed, eviction]) expect(decodeSignedOrder(bytes).ok).toBe(true);
+    expect(decodeMove(new Uint8Array(129)).ok).toBe(true);
+  });
+
+  test('throws for a list of more members than a room has', () => {
+    const order = { type: 'access', number: 1, mode: 'listed', listed: Array<Uint8Array>(65).fill(memberId) } as const;
+    expect(() => orderStatement(memberId, order)).toThrow(RangeError);
   });
 });
 
@@ -79,10 +117,10 @@ describe('a signed statement', () => {
     const { type } = one;
     const said =
       type === 'access'
-        ? one.mode
+        ? one.mode + (one.mode === 'listed' ? one.listed.map(toHex).join() : '')
         : type === 'evict'
           ? toHex(one.memberId)
-          : toHex(one.onionKey) + toHex(one.roomSecret);
+          : toHex(one.onionKey) + toHex(one.roomSecret) + one.cover;
     return `${toHex(roomId)} ${type} ${type === 'move' ? 0 : one.number} ${said}`;
   };
 

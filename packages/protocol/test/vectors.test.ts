@@ -123,10 +123,15 @@ interface PlaintextCase {
 function readable(value: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(value).map(([name, field]: [string, unknown]) => {
-      if (field instanceof Uint8Array) return [name, toHex(field)];
-      return [name, typeof field === 'object' && field !== null ? readable(field) : field];
+      return [name, readableField(field)];
     }),
   );
+}
+
+function readableField(field: unknown): unknown {
+  if (field instanceof Uint8Array) return toHex(field);
+  if (Array.isArray(field)) return field.map(readableField);
+  return typeof field === 'object' && field !== null ? readable(field) : field;
 }
 
 describe('vectors/group-plaintext.json', () => {

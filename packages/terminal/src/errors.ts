@@ -38,7 +38,14 @@ export const TERMINAL_CODES = [
 export type TerminalCode = (typeof TERMINAL_CODES)[number];
 
 /** Codes with which the host refuses requests of its own client. */
-export const HOST_REFUSALS = ['not-open', 'busy', 'room-not-opened', 'nothing-offered'] as const;
+export const HOST_REFUSALS = [
+  'not-open',
+  'busy',
+  'move-undecided',
+  'cover-too-small',
+  'room-not-opened',
+  'nothing-offered',
+] as const;
 type HostRefusal = (typeof HOST_REFUSALS)[number];
 
 export function isTerminalCode(code: string): code is TerminalCode {

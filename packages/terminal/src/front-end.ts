@@ -1,7 +1,7 @@
 // The contract of a front end: it shows events, and it makes commands out of lines.
 
 import type { ClientEvent, ClientStatus, ListedMember, Speaker } from '@sotto/client';
-import type { AccessMode } from '@sotto/protocol';
+import type { Cover, PlainMode } from '@sotto/protocol';
 import type { NetworkKind, Vanguards } from '@sotto/tor';
 import type { TerminalCode } from './errors.ts';
 import type { InputLine } from './line-splitter.ts';
@@ -16,7 +16,9 @@ export type Command =
   /** `member`: a name, a fingerprint, its first digits, or name and digits as screens show them. */
   | { readonly type: 'verify' | 'verified' | 'evict'; readonly member: string }
   | { readonly type: 'admit'; readonly member: string }
-  | { readonly type: 'access'; readonly mode: AccessMode };
+  | { readonly type: 'access'; readonly mode: PlainMode }
+  /** `cover`: of the room there; undefined: the same. */
+  | { readonly type: 'move'; readonly cover: Cover | undefined };
 
 /** `verified`: the user has compared this member's safety number in this session. */
 export type ShownMember = ListedMember & { readonly verified: boolean };
@@ -57,6 +59,7 @@ export type ShownEvent =
     } & Omit<ClientStatus, 'connectedSeconds'>)
   /** The client was asked for this action. */
   | { readonly type: 'asked'; readonly action: 'admit' | 'evict'; readonly member: Speaker }
+  | { readonly type: 'asked'; readonly action: 'move' }
   /** A request about `member` was refused. `candidates`: the members that it may mean. */
   | {
       readonly type: 'member-refused';

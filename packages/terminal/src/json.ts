@@ -2,6 +2,7 @@
 
 import { message } from '@sotto/messages';
 import { nearest } from '@sotto/confinement/usage';
+import { coverOfName } from '@sotto/protocol';
 import type { Command, FrontEnd, ViewContext, ShownEvent } from './front-end.ts';
 import { FIELD_CHARS_SHOWN_MAX, FINGERPRINT_DIGITS, REF_CHARS_MAX } from './limits.ts';
 import type { InputLine } from './line-splitter.ts';
@@ -128,6 +129,7 @@ const FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['admit', ['member']],
   ['evict', ['member']],
   ['access', ['mode']],
+  ['move', ['cover']],
 ]);
 
 /** Exactly the fields of its command, each of its type. */
@@ -143,7 +145,7 @@ function readCommand(text: string): ReadCommand {
 }
 
 function readFields(cmd: string, object: JsonObject): ReadCommand {
-  const { text, ref, member, mode } = object;
+  const { text, ref, member, mode, cover } = object;
   switch (cmd) {
     case 'send':
       if (typeof text !== 'string') return malformed(object, message('json.text-missing'));
@@ -167,6 +169,13 @@ function readFields(cmd: string, object: JsonObject): ReadCommand {
     case 'access': {
       const isMode = mode === 'open' || mode === 'knock' || mode === 'locked';
       return isMode ? accept({ type: 'access', mode }) : malformed(object, message('json.mode-wrong'));
+    }
+    case 'move': {
+      if (cover === undefined) return accept({ type: 'move', cover });
+      const known = coverOfName(cover);
+      return known === undefined
+        ? malformed(object, message('json.cover-wrong'))
+        : accept({ type: 'move', cover: known });
     }
     default:
       return accept({ type: 'leave' });

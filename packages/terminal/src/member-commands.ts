@@ -4,7 +4,7 @@
 import { message } from '@sotto/messages';
 import type { ClientEvent, ListedMember, Speaker } from '@sotto/client';
 import type { Step as MachineStep } from '@sotto/machine';
-import type { AccessMode } from '@sotto/protocol';
+import type { Cover, PlainMode } from '@sotto/protocol';
 import type { TerminalCode } from './errors.ts';
 import type { Command, ShownEvent, ShownMember } from './front-end.ts';
 import {
@@ -43,7 +43,8 @@ export type MemberCommandEffect =
   /** `unverified`: how many other members were not verified in this session. */
   | { readonly type: 'show-status'; readonly unverified: number }
   | { readonly type: 'admit' | 'evict'; readonly fingerprint: string }
-  | { readonly type: 'set-access'; readonly mode: AccessMode };
+  | { readonly type: 'set-access'; readonly mode: PlainMode }
+  | { readonly type: 'move'; readonly cover: Cover | undefined };
 
 /** The commands that this machine carries out. */
 export type MemberCommand = Exclude<Command, { type: 'send' | 'leave' | 'panic' }>;
@@ -58,6 +59,7 @@ export const NEW_MEMBER_COMMANDS: MemberCommandState = {
 };
 const ACCESS = 'access';
 const EVICT = 'evict ';
+const MOVE = 'move';
 const ADMIT = 'admit ';
 
 /** `members`: the members in the room now, this one included. */
@@ -83,6 +85,12 @@ export function onMemberCommand(
     case 'access':
       if (!met.isModerator) return { state: met, effects: [show(refusal('moderator-needed'))] };
       return { state: addPendingAction(met, ACCESS), effects: [{ type: 'set-access', mode: command.mode }] };
+    case 'move':
+      if (!met.isModerator) return { state: met, effects: [show(refusal('moderator-needed'))] };
+      return {
+        state: addPendingAction(met, MOVE),
+        effects: [show({ type: 'asked', action: 'move' }), { type: 'move', cover: command.cover }],
+      };
     case 'admit':
       return onAdmit(met, command.member, members);
     case 'verify':
@@ -168,7 +176,10 @@ export function annotateEvent(
     }
     case 'access':
       return {
-        state: event.mode === 'knock' ? state : { ...state, knownMembers: forgetWaiting(state.knownMembers) },
+        state:
+          event.mode === 'knock' || event.mode === 'listed'
+            ? state
+            : { ...state, knownMembers: forgetWaiting(state.knownMembers) },
         shown: event,
       };
     case 'moved':
@@ -178,9 +189,7 @@ export function annotateEvent(
       return { state: { ...state, deferredMs: event.seconds * 1_000 }, shown: event };
     case 'moderated':
       return {
-        state: removePendingActions(state, (what) =>
-          event.what === 'access' ? what === ACCESS : what.startsWith(EVICT),
-        ),
+        state: removePendingActions(state, (what) => (event.what === 'access' ? what === ACCESS : isMove(what))),
         shown: event,
       };
     case 'error':
@@ -207,8 +216,13 @@ function markMembers(state: MemberCommandState, members: readonly ListedMember[]
   });
 }
 
-export function isEvicting(state: MemberCommandState): boolean {
-  return [...state.pendingActions].some((what) => what.startsWith(EVICT));
+/** Whether the host is to open another room, for an eviction or for all members. */
+export function isMoveWanted(state: MemberCommandState): boolean {
+  return [...state.pendingActions].some(isMove);
+}
+
+function isMove(what: string): boolean {
+  return what === MOVE || what.startsWith(EVICT);
 }
 
 function addPendingAction(state: MemberCommandState, what: string): MemberCommandState {

@@ -6,7 +6,7 @@ import type { Step as MachineStep } from '@sotto/machine';
 import {
   onMemberCommand,
   annotateEvent,
-  isEvicting,
+  isMoveWanted,
   NEW_MEMBER_COMMANDS,
   refusal,
   onSafetyNumber,
@@ -221,7 +221,7 @@ function onJoined(state: MessengerState, event: ClientEvent & { type: 'state' })
 function drain(state: MessengerState): Step {
   if (isSettled(state)) return leave(state);
   const { memberCommands } = state;
-  const afterMs = memberCommands.deferredMs + (isEvicting(memberCommands) ? MODERATOR_EVICTION_MS : DRAIN_LIMIT_MS);
+  const afterMs = memberCommands.deferredMs + (isMoveWanted(memberCommands) ? MODERATOR_EVICTION_MS : DRAIN_LIMIT_MS);
   return { state, effects: state.joined ? [{ type: 'set-drain-timer', afterMs }] : [] };
 }
 

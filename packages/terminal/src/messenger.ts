@@ -152,6 +152,9 @@ export class Messenger {
       case 'set-access':
         this.#client.setAccess(effect.mode);
         return;
+      case 'move':
+        this.#client.move(effect.cover);
+        return;
       case 'close-former-dialers':
         this.#dialers.closeFormer();
         return;

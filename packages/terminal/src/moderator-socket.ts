@@ -3,12 +3,12 @@
 
 import { message } from '@sotto/messages';
 import { ModeratorError } from '@sotto/client';
-import type { Moderator } from '@sotto/client';
+import type { Moderator, MoveOffer } from '@sotto/client';
 import { JsonClient, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
 import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
 import type { Clock } from '@sotto/machine';
 import { decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
-import type { AccessMode, Move, SignedOrder } from '@sotto/protocol';
+import type { Cover, Move, PlainAccess, PlainMode, SignedOrder } from '@sotto/protocol';
 import { isHostRefusal } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
 import {
@@ -23,7 +23,7 @@ import {
 export interface ModeratorSocketOptions {
   readonly path: string;
   readonly clock: Clock;
-  /** Called when the host could not be told that the room has moved. */
+  /** Called when the host could not be told whether the room has moved. */
   readonly onProblem: (problem: ModeratorError) => void;
 }
 
@@ -62,27 +62,38 @@ export class ModeratorSocket implements Moderator {
     return typeof invite === 'string' ? invite : refuse('moderator-malformed');
   }
 
-  async setAccess(mode: AccessMode): Promise<SignedOrder> {
+  async setAccess(mode: PlainMode): Promise<PlainAccess> {
     const order = readOrder(await this.#ask({ operation: 'access', mode }, MODERATOR_ANSWER_MS));
-    return order.type === 'access' && order.mode === mode ? order : refuse('moderator-malformed');
+    if (order.type !== 'access' || order.mode === 'listed' || order.mode !== mode) refuse('moderator-malformed');
+    return order;
   }
 
   /** The host opens another room first, so this takes as long as that. */
-  async evict(memberId: Uint8Array): Promise<{ order: SignedOrder; move: Move }> {
-    const fields = await this.#ask({ operation: 'evict', member: toHex(memberId) }, MODERATOR_EVICTION_MS);
+  async evict(memberId: Uint8Array, listed: readonly Uint8Array[]): Promise<MoveOffer> {
+    const question = { operation: 'evict', member: toHex(memberId), listed: listed.map(toHex) };
+    const fields = await this.#ask(question, MODERATOR_EVICTION_MS);
     const order = readOrder(fields);
-    const move = decodeMove(readHex(fields['move']));
     const isAsked = order.type === 'evict' && equalBytes(order.memberId, memberId);
-    return isAsked && move.ok ? { order, move: move.value } : refuse('moderator-malformed');
+    return isAsked ? { order, move: readMove(fields) } : refuse('moderator-malformed');
   }
 
-  /** Repeated if the host does not answer: until then the old room stays open. */
+  async move(listed: readonly Uint8Array[], cover: Cover): Promise<MoveOffer> {
+    const fields = await this.#ask({ operation: 'move', listed: listed.map(toHex), cover }, MODERATOR_EVICTION_MS);
+    const move = readMove(fields);
+    return move.cover === cover ? { order: undefined, move } : refuse('moderator-malformed');
+  }
+
+  /** Repeated if the host does not answer: until then both rooms stay open. */
   moved(): void {
-    this.#telling = Promise.all([this.#telling, this.#tellMoved()]).then(() => undefined);
+    this.#tellLater('moved');
+  }
+
+  notMoved(): void {
+    this.#tellLater('not-moved');
   }
 
   /**
-   * Resolves when the host has answered `moved`, or after MODERATOR_FLUSH_MS. Every other open
+   * Resolves when the host has answered what it was told, or after MODERATOR_FLUSH_MS. Every other open
    * question is given up.
    */
   async close(): Promise<void> {
@@ -93,10 +104,14 @@ export class ModeratorSocket implements Moderator {
     for (const socket of this.#open) socket.close();
   }
 
-  async #tellMoved(): Promise<void> {
+  #tellLater(operation: 'moved' | 'not-moved'): void {
+    this.#telling = Promise.all([this.#telling, this.#tell(operation)]).then(() => undefined);
+  }
+
+  async #tell(operation: 'moved' | 'not-moved'): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#ask({ operation: 'moved' }, MODERATOR_ANSWER_MS);
+        await this.#ask({ operation }, MODERATOR_ANSWER_MS);
         return;
       } catch (error) {
         if (!(error instanceof ModeratorError)) throw error;
@@ -158,6 +173,11 @@ function refuse(code: SocketCode): never {
 function readOrder(fields: JsonObject): SignedOrder {
   const order = decodeSignedOrder(readHex(fields['order']));
   return order.ok ? order.value : refuse('moderator-malformed');
+}
+
+function readMove(fields: JsonObject): Move {
+  const move = decodeMove(readHex(fields['move']));
+  return move.ok ? move.value : refuse('moderator-malformed');
 }
 
 function readHex(value: unknown): Uint8Array {

@@ -2,11 +2,12 @@
 // one slash is never a text.
 
 import { nearest } from '@sotto/confinement/usage';
+import { coverOfName } from '@sotto/protocol';
 import type { Command, MemberAction } from './front-end.ts';
 
 export type TypedLine =
   | { readonly type: 'command'; readonly command: Command }
-  | { readonly type: 'nothing' | 'help' }
+  | { readonly type: 'nothing' | 'help' | 'cover-unknown' }
   /** `meant`: the most similar command, if there is one. */
   | { readonly type: 'unknown'; readonly meant: string | undefined }
   /** A command without arguments, followed by words. */
@@ -29,7 +30,8 @@ const PLAIN_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 ]);
 const MEMBER_ACTIONS: readonly MemberAction[] = ['verify', 'verified', 'admit', 'evict'];
 const HELP_WORD = 'help';
-const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...MEMBER_ACTIONS, HELP_WORD];
+const MOVE_WORD = 'move';
+const WORDS: readonly string[] = [...PLAIN_COMMANDS.keys(), ...MEMBER_ACTIONS, MOVE_WORD, HELP_WORD];
 
 /**
  * Blanks of every script, and invisible characters. A line that seems to begin with a slash begins
@@ -73,11 +75,19 @@ function readCommand(typed: string): TypedLine {
   const command = PLAIN_COMMANDS.get(alone);
   if (command !== undefined)
     return behind.length === 0 ? { type: 'command', command } : { type: 'too-much', word: alone };
+  if (alone === MOVE_WORD) return readMove(behind);
   const action = MEMBER_ACTIONS.find((name) => name === alone);
   if (action === undefined) return { type: 'unknown', meant: findMeant(word) };
   const [member, ...more] = behind;
   if (member === undefined || more.length > 0) return { type: 'member-missing', action };
   return { type: 'command', command: { type: action, member } };
+}
+
+function readMove(behind: readonly string[]): TypedLine {
+  const [word, ...more] = behind;
+  const cover = word === undefined ? undefined : coverOfName(normalise(word).replace(STOPS, ''));
+  const isKnown = more.length === 0 && (word === undefined || cover !== undefined);
+  return isKnown ? { type: 'command', command: { type: 'move', cover } } : { type: 'cover-unknown' };
 }
 
 /** A word in one case and width. */

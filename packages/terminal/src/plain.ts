@@ -174,6 +174,9 @@ export class PlainFrontEnd implements FrontEnd {
       case 'member-missing':
         this.#note(askForMember(typed.action));
         return undefined;
+      case 'cover-unknown':
+        this.#note(safeMessage('screen.cover-unknown'));
+        return undefined;
       case 'too-much':
         this.#noteAll(describeTooMuch(typed.word, line.text));
         return undefined;

@@ -145,8 +145,9 @@ export function askForMember(action: MemberAction): SafeText {
   return safeMessage('screen.member-missing', { command: safeLine(action) });
 }
 
-export function describeAsked({ action, member }: Extract<ShownEvent, { type: 'asked' }>, label: Label): SafeText {
-  return safeMessage(`screen.asked-${action}`, { member: label(member) });
+export function describeAsked(event: Extract<ShownEvent, { type: 'asked' }>, label: Label): SafeText {
+  if (event.action === 'move') return safeMessage('screen.asked-move');
+  return safeMessage(`screen.asked-${event.action}`, { member: label(event.member) });
 }
 
 export function describeKnocker(member: Speaker, label: Label): SafeText {

@@ -20,7 +20,7 @@ const STATES: readonly StateName[] = [
   'closed',
 ];
 const WARNINGS: readonly WarningCode[] = WARNING_CODES;
-const MODES: readonly AccessMode[] = ['knock', 'locked', 'open'];
+const MODES: readonly AccessMode[] = ['knock', 'locked', 'listed', 'open'];
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
 const STATUS = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
@@ -47,7 +47,7 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     access: MODES.map((mode) => ({ type: 'access', mode })),
     moved: [{ type: 'moved', invite: text }],
     deferred: [{ type: 'deferred', what: 'access', seconds: 118 }],
-    moderated: (['evicted', 'access'] as const).map((what) => ({ type: 'moderated', what })),
+    moderated: (['evicted', 'moved', 'access'] as const).map((what) => ({ type: 'moderated', what })),
     members: [{ type: 'members', members: listed }],
     warning: WARNINGS.flatMap((code) => [
       { type: 'warning', code, message: text, from: member, namesakes: [{ name, fingerprint, verified: true }] },
@@ -86,7 +86,10 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
       },
     ],
     code: [{ type: 'code', epoch: 3, code: [text, text] }],
-    asked: (['admit', 'evict'] as const).map((action) => ({ type: 'asked', action, member })),
+    asked: [
+      ...(['admit', 'evict'] as const).map((action) => ({ type: 'asked' as const, action, member })),
+      { type: 'asked', action: 'move' },
+    ],
     'member-refused': [{ type: 'member-refused', code: 'member-ambiguous', member: text, candidates: [member] }],
     unsent: [{ type: 'unsent', refs: [text, undefined] }],
   };

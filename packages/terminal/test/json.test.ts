@@ -150,6 +150,8 @@ describe('the JSON commands about other members', () => {
     ['{"cmd":"access","mode":"open"}', { type: 'access', mode: 'open' }],
     ['{"cmd":"access","mode":"knock"}', { type: 'access', mode: 'knock' }],
     ['{"cmd":"access","mode":"locked"}', { type: 'access', mode: 'locked' }],
+    ['{"cmd":"move"}', { type: 'move', cover: undefined }],
+    ['{"cmd":"move","cover":"stealth-16"}', { type: 'move', cover: 'stealth-16' }],
   ])('are read as documented: %s', (line, command) => {
     const { read, lines } = screenOf();
     expect(read(line)).toEqual(command);

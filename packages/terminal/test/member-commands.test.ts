@@ -152,12 +152,17 @@ describe('the moderator', () => {
     expect(last(MODERATOR, command({ type: 'access', mode: 'locked' }))).toEqual([
       { type: 'set-access', mode: 'locked' },
     ]);
+    expect(last(MODERATOR, command({ type: 'move', cover: 'stealth-16' }))).toEqual([
+      { type: 'show', event: { type: 'asked', action: 'move' } },
+      { type: 'move', cover: 'stealth-16' },
+    ]);
   });
 
   test('is no other member: the refusal names the command of the host’s own client', () => {
     const commands: Command[] = [
       { type: 'evict', member: 'bob' },
       { type: 'access', mode: 'locked' },
+      { type: 'move', cover: undefined },
     ];
     for (const given of commands) {
       const effects = last(GUEST, command(given));
@@ -214,6 +219,7 @@ describe('the end of the input after a command', () => {
   test.each<[string, Command, ClientEvent]>([
     ['a lock', { type: 'access', mode: 'locked' }, { type: 'moderated', what: 'access' }],
     ['an eviction', { type: 'evict', member: 'bob' }, { type: 'moderated', what: 'evicted' }],
+    ['a move', { type: 'move', cover: undefined }, { type: 'moderated', what: 'moved' }],
     ['somebody let in', { type: 'admit', member: 'dora' }, { type: 'arrived', member: DORA }],
     [
       'somebody let in and not heard',

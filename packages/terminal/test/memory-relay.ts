@@ -38,7 +38,8 @@ export class MemoryRelay {
 
   /** Resolves when the room has its group. */
   untilFounded(): Promise<void> {
-    this.#founding ??= proveAdmission(this.room, this.open(), random, { crypto: nativeCrypto, suite: 'x-wing' });
+    const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
+    this.#founding ??= proveAdmission(this.room, this.open(), random, founding).then(() => undefined);
     return this.#founding;
   }
 

@@ -6,7 +6,7 @@ import { ModeratorError } from '@sotto/client';
 import type { Clock } from '@sotto/client';
 import { FakeClock } from '@sotto/fixtures';
 import { encodeMove, encodeSignedOrder, toHex } from '@sotto/protocol';
-import type { Move, SignedOrder } from '@sotto/protocol';
+import type { Move, PlainAccess, SignedOrder } from '@sotto/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOST_REFUSALS } from '../src/errors.ts';
 import { ModeratorSocket } from '../src/moderator-socket.ts';
@@ -16,13 +16,15 @@ import { END, ScriptedHost, SILENCE } from './scripted-host.ts';
 import type { HostAnswer } from './scripted-host.ts';
 
 const MEMBER = new Uint8Array(16).fill(5);
+const OTHER = new Uint8Array(16).fill(4);
 const SIGNATURE = new Uint8Array(64).fill(6);
-const LOCKED: SignedOrder = { type: 'access', number: 3, mode: 'locked', signature: SIGNATURE };
+const LOCKED: PlainAccess = { type: 'access', number: 3, mode: 'locked', signature: SIGNATURE };
 const EVICT: SignedOrder = { type: 'evict', number: 4, memberId: MEMBER, signature: SIGNATURE };
 const MOVE: Move = {
   type: 'move',
   onionKey: new Uint8Array(32).fill(7),
   roomSecret: new Uint8Array(32).fill(8),
+  cover: 'stealth-8',
   signature: SIGNATURE,
 };
 
@@ -78,14 +80,27 @@ describe("the moderator's socket asks the host", () => {
 
   test('for an eviction', async () => {
     const moderator = await ask(ok({ order: hexOrder(EVICT), move: toHex(encodeMove(MOVE)) }));
-    expect(await moderator.evict(MEMBER)).toEqual({ order: EVICT, move: MOVE });
-    expect(host?.asked).toEqual([{ operation: 'evict', member: '05'.repeat(16) }]);
+    expect(await moderator.evict(MEMBER, [OTHER])).toEqual({ order: EVICT, move: MOVE });
+    expect(host?.asked).toEqual([{ operation: 'evict', member: '05'.repeat(16), listed: ['04'.repeat(16)] }]);
+  });
+
+  test('for a move, and tells that it did not happen', async () => {
+    const moderator = await ask(ok({ move: toHex(encodeMove(MOVE)) }));
+    expect(await moderator.move([MEMBER, OTHER], 'stealth-8')).toEqual({ order: undefined, move: MOVE });
+    expect(await failureOf(moderator.move([MEMBER], 'off'))).toMatchObject({ code: 'moderator-malformed' });
+    moderator.notMoved();
+    await moderator.close();
+    expect(host?.asked).toEqual([
+      { operation: 'move', listed: ['05'.repeat(16), '04'.repeat(16)], cover: 'stealth-8' },
+      { operation: 'move', listed: ['05'.repeat(16)], cover: 'off' },
+      { operation: 'not-moved' },
+    ]);
   });
 
   test('for two things at once, and neither waits for the other', async () => {
     host = await ScriptedHost.open(path, ({ operation }) => (operation === 'evict' ? SILENCE : ok({ invite: INVITE })));
     const moderator = socket();
-    const evicting = failureOf(moderator.evict(MEMBER));
+    const evicting = failureOf(moderator.evict(MEMBER, []));
     expect(await moderator.invite()).toBe(INVITE);
     await moderator.close();
     expect(await evicting).toMatchObject({ code: 'moderator-closed' });
@@ -134,7 +149,7 @@ describe('an answer of the host', () => {
     ['no order', { move: toHex(encodeMove(MOVE)) }],
   ])('is malformed if it answers an eviction with %s', async (_what, fields) => {
     const moderator = await ask(ok(fields));
-    expect(await failureOf(moderator.evict(MEMBER))).toMatchObject({ code: 'moderator-malformed' });
+    expect(await failureOf(moderator.evict(MEMBER, []))).toMatchObject({ code: 'moderator-malformed' });
   });
 
   test.each([
@@ -157,7 +172,7 @@ describe('an answer of the host', () => {
     const clock = new FakeClock();
     const moderator = await ask(SILENCE, clock);
     const late = failureOf(moderator.setAccess('open'));
-    const evicting = failureOf(moderator.evict(MEMBER));
+    const evicting = failureOf(moderator.evict(MEMBER, []));
     await expect.poll(() => host?.asked).toHaveLength(2);
     expect(clock.waiting).toEqual([10_000, 240_000]);
     clock.tick(10_000);

@@ -48,6 +48,8 @@ describe('a typed command', () => {
     ['/status', { type: 'status' }],
     ['/circuit', { type: 'circuit' }],
     ['/lock', { type: 'access', mode: 'locked' }],
+    ['/move', { type: 'move', cover: undefined }],
+    ['/move Stealth-16.', { type: 'move', cover: 'stealth-16' }],
     ['/unlock', { type: 'access', mode: 'open' }],
     [' /knock ', { type: 'access', mode: 'knock' }],
     ['/verify alice', { type: 'verify', member: 'alice' }],

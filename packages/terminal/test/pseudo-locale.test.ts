@@ -223,7 +223,13 @@ const WRONG_ARGUMENTS: readonly (readonly string[])[] = [
 ];
 const WRONG_JSON: readonly string[] = [
   ...['1', '{}', '{"cmd":"frob"}', '{"cmd":"sned"}', '{"cmd":"members","txt":1}', '{"cmd":"members","":1}'],
-  ...['{"cmd":"send"}', '{"cmd":"send","text":"","ref":1}', '{"cmd":"verify"}', '{"cmd":"access"}'],
+  ...[
+    '{"cmd":"send"}',
+    '{"cmd":"send","text":"","ref":1}',
+    '{"cmd":"verify"}',
+    '{"cmd":"access"}',
+    '{"cmd":"move","cover":7}',
+  ],
 ];
 const WRONG_CHARACTERS = ['1', 'b', 'ö', '٣', 'ж', 'λ', 'ａ', '\u0301', '\ufffd'];
 
@@ -276,7 +282,9 @@ const RENDERED: Readonly<Record<string, () => readonly string[] | Promise<readon
     ),
   'every input line in plain mode': () =>
     plainLines((front) => {
-      const lines = ['/help', '/frob1', '/verfy', '/lock x', '/verify', '/verified', '/admit', '/evict'].map(typed);
+      const lines = ['/help', '/frob1', '/verfy', '/lock x', '/verify', '/verified', '/admit', '/evict', '/move 7'].map(
+        typed,
+      );
       for (const line of [...REFUSED_LINES, ...lines]) front.read(line);
     }).filter((line) => !line.includes('/frob') && !line.includes('/lock x')),
   'every event in JSON mode': () =>

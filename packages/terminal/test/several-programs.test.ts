@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { registrationOf } from '@sotto/client';
-import { encodeInvite, encodeMove, encodeSignedOrder, fromHex, orderStatement, toHex } from '@sotto/protocol';
+import { coverOf, encodeInvite, encodeMove, encodeSignedOrder, fromHex, orderStatement, toHex } from '@sotto/protocol';
 import type { Invite, Order } from '@sotto/protocol';
 import { OnionKey } from '@sotto/tor';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -196,7 +196,7 @@ describe("the host's own client", () => {
           number: order,
           memberId: fromHex(String(member), 16) ?? new Uint8Array(0),
         } as const;
-        const move = { type: 'move', ...other.invite } as const;
+        const move = { type: 'move', ...other.invite, cover: coverOf(other.invite) } as const;
         return say({
           order: toHex(encodeSignedOrder({ ...evict, signature: room.sign(evict) })),
           move: toHex(encodeMove({ ...move, signature: room.sign(move) })),

@@ -9,6 +9,7 @@ import type {
   GroupPlaintext,
   SnapshotPlaintext,
   LeaveProof,
+  Move,
   SignedAccess,
   SignedOrder,
 } from '@sotto/protocol';
@@ -84,7 +85,8 @@ export class CommitBuilder {
     return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
   }
 
-  async order(orders: readonly SignedOrder[]): Made {
+  /** `move`: the way to the room in which the members of the next epoch go on. */
+  async order(orders: readonly SignedOrder[], move?: Move): Made {
     const { ledger, self } = this.#state;
     const evicted: GroupMember[] = [];
     for (const order of orders) {
@@ -95,7 +97,7 @@ export class CommitBuilder {
       if (member === undefined || equalBytes(member.memberId, self)) return refuse('member-unknown');
       evicted.push(member);
     }
-    return this.#rotate(orders, evicted);
+    return this.#rotate(orders, evicted, move);
   }
 
   republishSnapshot(): Promise<Upload> {
@@ -109,49 +111,57 @@ export class CommitBuilder {
   }
 
   /** Rotates, and removes `removed` and as many leavers as one commit has room for. */
-  #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[]): Made {
+  #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[], move?: Move): Made {
     const parts = this.#state.parts();
     const leavers = leaversOfOneCommit(parts).filter((member) => !includes(removed, member));
     const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
     const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
-    return this.#commit({ orders, leaves }, (group) =>
-      gone.length === 0 ? group.rotate() : group.removeMembers(gone),
-    );
+    const propose = (group: Group): Promise<Decoded<PendingCommit, GroupCode>> =>
+      gone.length === 0 ? group.rotate() : group.removeMembers(gone);
+    return this.#commit({ orders, leaves }, propose, move);
   }
 
   async #commit(
     authorizations: Authorizations,
     propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>,
+    move?: Move,
   ): Made {
     const { ledger } = this.#state;
     const group = this.#state.inside();
     const pending = await this.#state.validatingWith(ledger.evidence(authorizations), () => propose(group));
     if (!pending.ok) return pending;
-    const carried = this.#withAnnouncedOrder(authorizations, pending.value);
+    const carried = this.#withAnnouncedOrder(authorizations, pending.value, move);
     const { access, proofs } = ledger.policy;
     const after = { access: accessAfter(access, carried), proofs };
-    return this.#seal({ pending: pending.value, snapshot: undefined }, carried, after);
+    return this.#seal({ pending: pending.value, snapshot: undefined }, carried, after, move);
   }
 
   /**
    * Adds the announced access order. In stealth the next commit carries it if it would make this
    * upload longer.
    */
-  #withAnnouncedOrder(authorizations: Authorizations, pending: PendingCommit): Authorizations {
-    const parts = partsOf(pending);
+  #withAnnouncedOrder(authorizations: Authorizations, pending: PendingCommit, move: Move | undefined): Authorizations {
     const { ledger, envelopes, cover } = this.#state;
     if (ledger.announcedOrder === undefined) return authorizations;
     const carried = { ...authorizations, orders: [...authorizations.orders, ledger.announcedOrder] };
-    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, ...parts }) : COMMIT_FRAMES_MAX;
-    return envelopes.commitFrames({ ...carried, ...parts }) > most ? authorizations : carried;
+    const rest = { ...partsOf(pending), move };
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, ...rest }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...carried, ...rest }) > most ? authorizations : carried;
   }
 
   /** `after`: the policy of the epoch that the commit begins, for later joiners. */
-  #seal(commit: OwnCommit, authorizations: Authorizations, after: PolicyState): Decoded<Upload, 'group-bytes-size'> {
+  async #seal(
+    commit: OwnCommit,
+    authorizations: Authorizations,
+    after: PolicyState,
+    move?: Move,
+  ): Promise<Decoded<Upload, 'group-bytes-size'>> {
     const { envelopes, own, keys } = this.#state;
     const { pending, snapshot: joinedFrom } = commit;
     const dummyKey = joinedFrom === undefined ? this.#epochKey() : keys.joinKey;
-    const bodies = envelopes.sealCommit({ ...authorizations, ...partsOf(pending) }, dummyKey);
+    const nextKey = move === undefined ? undefined : await pending.deriveEnvelopeKey();
+    const bodies = envelopes.sealCommit({ ...authorizations, ...partsOf(pending), move }, dummyKey, nextKey);
+    nextKey?.destroy();
     if (bodies === undefined) {
       pending.clear();
       return refuse('group-bytes-size');
@@ -182,8 +192,8 @@ export class CommitBuilder {
   }
 }
 
-/** The parts of an upload that a commit brings besides authorizations. */
-function partsOf({ welcome, commit, snapshot }: PendingCommit): Omit<CommitParts, keyof Authorizations> {
+/** The parts of an upload that a commit brings besides authorizations and the move. */
+function partsOf({ welcome, commit, snapshot }: PendingCommit): Omit<CommitParts, keyof Authorizations | 'move'> {
   return { welcome, commit, groupInfo: snapshot.groupInfo };
 }
 

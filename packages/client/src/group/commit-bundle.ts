@@ -1,7 +1,7 @@
 // Collects a commit bundle from the log: the authorizations and the pieces of one commit.
 // PROTOCOL.md §5.8.
 
-import { concatBytes } from '@sotto/protocol';
+import { concatBytes, copyAccess } from '@sotto/protocol';
 import type { LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
 import type { Authorizations } from './commit-policy.ts';
 import { AUTHORIZATIONS_MAX } from '../limits.ts';
@@ -62,8 +62,8 @@ export function addOrder(bundle: CommitBundle, order: SignedOrder): CommitBundle
 }
 
 function copyOrder(order: SignedOrder): SignedOrder {
-  const signature = order.signature.slice();
-  return order.type === 'evict' ? { ...order, memberId: order.memberId.slice(), signature } : { ...order, signature };
+  if (order.type === 'access') return copyAccess(order);
+  return { ...order, memberId: order.memberId.slice(), signature: order.signature.slice() };
 }
 
 /**

@@ -4,7 +4,7 @@
 import { verifyLeave } from '@sotto/crypto/mls';
 import type { CommitFacts, GroupMember, PolicyCode } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
-import type { AccessMode, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type { Access, LeaveProof, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { mayRemoveSilent } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
@@ -20,16 +20,18 @@ export interface Authorizations {
 /** The input of a commit's validation besides the group itself. */
 export interface Evidence {
   readonly roomId: Uint8Array;
-  readonly access: AccessMode;
+  readonly access: Access;
   readonly authorizations: Authorizations;
   readonly rollCall: RollCall;
   /** The leave proofs of the snapshot that a joiner joins from; empty for commits of members. */
   readonly leaveProofs: readonly LeaveProof[];
 }
 
+const OPEN: Access = { mode: 'open' };
+
 /** A room without an access order is open. */
-export function modeOf(access: SignedAccess | undefined): AccessMode {
-  return access?.mode ?? 'open';
+export function accessOf(order: SignedAccess | undefined): Access {
+  return order ?? OPEN;
 }
 
 /** @returns the access order that holds after a commit: the one with the highest number */
@@ -44,13 +46,23 @@ export function validateCommit(evidence: Evidence, facts: CommitFacts): 'accept'
   return facts.kind === 'member' ? validateMemberCommit(evidence, facts) : validateJoin(evidence, facts);
 }
 
-function validateJoin(evidence: Evidence, { kind, roster }: CommitFacts): 'accept' | PolicyCode {
-  if (kind === 'resync' || evidence.access === 'open' || isDeserted(evidence, roster)) return 'accept';
-  return evidence.access === 'knock' ? 'policy-knock' : 'policy-locked';
+function validateJoin(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
+  const { access } = evidence;
+  if (facts.kind === 'resync' || access.mode === 'open' || isDeserted(evidence, facts)) return 'accept';
+  if (access.mode === 'listed' && isListed(access.listed, facts.committer)) return 'accept';
+  return access.mode === 'locked' ? 'policy-locked' : 'policy-knock';
 }
 
-/** All members have left: none could admit a joiner, and none is disturbed by one. */
-function isDeserted({ leaveProofs, roomId }: Evidence, roster: readonly GroupMember[]): boolean {
+function isListed(listed: readonly Uint8Array[], { memberId }: GroupMember): boolean {
+  return listed.some((other) => equalBytes(other, memberId));
+}
+
+/**
+ * All members have left: none could admit a joiner, and none is disturbed by one. In a listed room
+ * that was just founded, they are still to come.
+ */
+function isDeserted({ access, leaveProofs, roomId }: Evidence, { epoch, roster }: CommitFacts): boolean {
+  if (access.mode === 'listed' && epoch === 0n) return false;
   return roster.every((member) => leaveOf(leaveProofs, member, roomId) !== undefined);
 }
 
@@ -64,13 +76,14 @@ export function leaveOf(
 }
 
 function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
-  if (facts.added.length > 0 && evidence.access !== 'knock') {
-    return evidence.access === 'open' ? 'policy-add' : 'policy-locked';
+  const { mode } = evidence.access;
+  if (facts.added.length > 0 && mode !== 'knock' && mode !== 'listed') {
+    return mode === 'open' ? 'policy-add' : 'policy-locked';
   }
   const silent = facts.removed.filter((member) => removalReason(evidence.authorizations, member) === 'silent');
   if (silent.length === 0) return 'accept';
   // A removed member could not rejoin: a relay could remove it by withholding its frames.
-  if (evidence.access === 'locked') return 'policy-remove';
+  if (mode === 'locked') return 'policy-remove';
   const staying = facts.roster.filter((member) => !facts.removed.includes(member));
   return mayRemoveSilent(evidence.rollCall, facts.committer, silent, staying) ? 'accept' : 'policy-remove';
 }

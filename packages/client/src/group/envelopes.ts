@@ -7,6 +7,7 @@ import type { GroupKeys } from '@sotto/crypto/mls';
 import {
   accept,
   bodyBytes,
+  copyAccess,
   COVER_FRAME_BYTES,
   isStealth,
   SMALLEST_FRAME_BYTES,
@@ -30,6 +31,7 @@ import type {
   GroupPlaintext,
   SnapshotPlaintext,
   LeaveProof,
+  Move,
   Piece,
   SignedOrder,
 } from '@sotto/protocol';
@@ -61,6 +63,8 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   knock: ['joiner'],
   welcome: ['joiner'],
   'group-info': ['joiner'],
+  // It opens under the key of the epoch that its commit begins: `openMove`.
+  move: [],
 };
 
 /** The least sizes in this room, so that lengths reveal less about its members and contents. */
@@ -89,6 +93,8 @@ export interface CommitParts {
   /** Of the epoch that the commit begins. */
   readonly groupInfo: Uint8Array;
   readonly commit: Uint8Array;
+  /** The way to another room, for the members of the epoch that the commit begins. */
+  readonly move: Move | undefined;
 }
 
 export class GroupEnvelopes {
@@ -115,6 +121,13 @@ export class GroupEnvelopes {
     return { sealedBy: 'nobody', plaintext: refuse('foreign') };
   }
 
+  /** @returns undefined if the envelope holds no move under this key */
+  openMove(body: Uint8Array, epochKey: Secret): Move | undefined {
+    const opened = openEnvelope(epochKey, body);
+    const plaintext = opened.ok ? decodeGroupPlaintext(opened.value) : opened;
+    return plaintext.ok && plaintext.value.kind === 'move' ? plaintext.value.move : undefined;
+  }
+
   /** In the smallest frame that holds it. @throws RangeError if none does. */
   sealMessage(bytes: Uint8Array, epochKey: Secret): Uint8Array {
     const least = plaintextBytes(bodyBytes(this.#least.frameBytes));
@@ -132,20 +145,20 @@ export class GroupEnvelopes {
   /**
    * Seals the frames of a commit: dummies, authorizations, the welcome, the GroupInfo, the commit. Their number is
    * a power of two, so that it reveals little. The first is a dummy, which ends any bundle before
-   * it.
+   * it. A move is under `nextKey`, that of the epoch that the commit begins.
    *
    * @param dummyKey the epoch's key, by which members know an upload of theirs; or the join key.
    * @returns undefined if a commit may not carry so much
    */
-  sealCommit(parts: CommitParts, dummyKey: Secret): readonly Uint8Array[] | undefined {
+  sealCommit(parts: CommitParts, dummyKey: Secret, nextKey?: Secret): readonly Uint8Array[] | undefined {
     const frames = framesOf(parts);
-    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, dummyKey);
+    return 1 + frames.length > COMMIT_FRAMES_MAX ? undefined : this.sealUpload(frames, dummyKey, nextKey);
   }
 
   /** Frames of an upload with dummies in front of them: one at least, and a power of two in all. */
-  sealUpload(frames: readonly GroupPlaintext[], dummyKey: Secret): readonly Uint8Array[] {
+  sealUpload(frames: readonly GroupPlaintext[], dummyKey: Secret, nextKey?: Secret): readonly Uint8Array[] {
     const dummies = Array.from({ length: this.#uploadFrames(frames) - frames.length }, () => DUMMY);
-    return this.sealFrames([...dummies, ...frames], dummyKey);
+    return this.sealFrames([...dummies, ...frames], dummyKey, nextKey);
   }
 
   /** The frames of a commit's upload; more than COMMIT_FRAMES_MAX if no upload holds them. */
@@ -157,11 +170,14 @@ export class GroupEnvelopes {
     return Math.max(2 ** Math.ceil(Math.log2(1 + frames.length)), this.#least.commitFrames);
   }
 
-  /** Seals frames of an upload, all of one size. All but dummies are under the join key. */
-  sealFrames(frames: readonly GroupPlaintext[], dummyKey: Secret): readonly Uint8Array[] {
+  /**
+   * Seals frames of an upload, all of one size. All but dummies and a move are under the join key.
+   */
+  sealFrames(frames: readonly GroupPlaintext[], dummyKey: Secret, nextKey: Secret = dummyKey): readonly Uint8Array[] {
+    const keys: Readonly<Partial<Record<GroupPlaintext['kind'], Secret>>> = { dummy: dummyKey, move: nextKey };
     return frames.map((frame) => {
       const plaintext = encodeGroupPlaintext(frame, COMMIT_PLAINTEXT_BYTES);
-      return sealEnvelope(frame.kind === 'dummy' ? dummyKey : this.#keys.joinKey, plaintext, this.#random);
+      return sealEnvelope(keys[frame.kind] ?? this.#keys.joinKey, plaintext, this.#random);
     });
   }
 
@@ -187,13 +203,15 @@ function keepable({ groupInfo, tree, proofs, access }: SnapshotPlaintext): Snaps
     groupInfo,
     tree,
     proofs: proofs.map(({ memberId, signature }) => ({ memberId: memberId.slice(), signature: signature.slice() })),
-    access: access && { ...access, signature: access.signature.slice() },
+    access: access && copyAccess(access),
   };
 }
 
 /** The frames of a commit in their order in the log. */
-function framesOf({ leaves, orders, welcome, groupInfo, commit }: CommitParts): GroupPlaintext[] {
+function framesOf({ move, leaves, orders, welcome, groupInfo, commit }: CommitParts): GroupPlaintext[] {
   return [
+    // Before the bundle: it is no evidence for the commit, and would end the bundle.
+    ...(move === undefined ? [] : [{ kind: 'move' as const, move }]),
     ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
     ...orders.map((order) => ({ kind: 'order' as const, order })),
     ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),

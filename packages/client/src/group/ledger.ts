@@ -4,10 +4,10 @@
 import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
 import type { CommitAndInfo, GroupCode, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
-import type { LeaveProof, Piece, SignedAccess, SignedOrder } from '@sotto/protocol';
+import type { LeaveProof, Move, Piece, PlainAccess, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { addGroupInfo, addLeave, addOrder, addPiece, beforeGroupInfo, EMPTY_BUNDLE } from './commit-bundle.ts';
 import type { CommitBundle } from './commit-bundle.ts';
-import { leaveOf, modeOf } from './commit-policy.ts';
+import { accessOf, leaveOf } from './commit-policy.ts';
 import type { Evidence, Authorizations } from './commit-policy.ts';
 import { OwnMessages } from './own-messages.ts';
 import { hear } from './roll-call.ts';
@@ -34,7 +34,7 @@ export class LogLedger {
   readonly #messages = new OwnMessages();
   #policy: PolicyState = NO_POLICY;
   #rollCall: RollCall;
-  #announcedOrder: SignedAccess | undefined;
+  #announcedOrder: PlainAccess | undefined;
   #bundle: CommitBundle = EMPTY_BUNDLE;
 
   constructor({ roomId, moderatorKey }: { readonly roomId: Uint8Array; readonly moderatorKey: Uint8Array }) {
@@ -47,7 +47,7 @@ export class LogLedger {
   }
 
   /** The access order that was sent as a content, and is still to be carried by a commit. */
-  get announcedOrder(): SignedAccess | undefined {
+  get announcedOrder(): PlainAccess | undefined {
     return this.#announcedOrder;
   }
 
@@ -59,7 +59,7 @@ export class LogLedger {
   evidence(authorizations: Authorizations): Evidence {
     return {
       roomId: this.#roomId,
-      access: modeOf(this.#policy.access),
+      access: accessOf(this.#policy.access),
       authorizations,
       rollCall: this.#rollCall,
       leaveProofs: [],
@@ -68,10 +68,10 @@ export class LogLedger {
 
   /** @returns the evidence for a join from a snapshot */
   evidenceOfSnapshot({ access, proofs }: PolicyState): Evidence {
-    return { ...this.evidence(EMPTY_BUNDLE), access: modeOf(access), leaveProofs: proofs };
+    return { ...this.evidence(EMPTY_BUNDLE), access: accessOf(access), leaveProofs: proofs };
   }
 
-  isOrder(order: SignedOrder): boolean {
+  isOrder(order: SignedOrder | Move): boolean {
     return verifyOrder({ order, roomId: this.#roomId, moderatorKey: this.#moderatorKey });
   }
 
@@ -86,7 +86,7 @@ export class LogLedger {
    * An access order was sent as a content, by any member. The one with the highest number is kept
    * until one as high holds.
    */
-  noteOrder(order: SignedAccess): void {
+  noteOrder(order: PlainAccess): void {
     const isHigher = this.#announcedOrder === undefined || order.number > this.#announcedOrder.number;
     if (isHigher && this.refuseOrder(order) === undefined)
       this.#announcedOrder = { ...order, signature: order.signature.slice() };

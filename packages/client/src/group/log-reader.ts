@@ -2,14 +2,14 @@
 
 import type { Group, PendingCommit } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
-import type { CommitPlace, GroupPlaintext, Piece } from '@sotto/protocol';
+import type { CommitPlace, GroupPlaintext, Move, Piece } from '@sotto/protocol';
 import { EMPTY_BUNDLE } from './commit-bundle.ts';
 import type { Admission } from './admission.ts';
 import type { SealedBy } from './envelopes.ts';
 import { describeEpoch } from './opened-entry.ts';
 import type { GroupNothing, GroupOpened } from './opened-entry.ts';
 import type { GroupState } from './state.ts';
-import { accessAfter, validateCommit, modeOf, removalReason } from './commit-policy.ts';
+import { accessAfter, accessOf, validateCommit, removalReason } from './commit-policy.ts';
 import type { WholeCommit } from './ledger.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { decodeText } from '../utf8.ts';
@@ -18,7 +18,14 @@ import { decodeText } from '../utf8.ts';
  * Kinds that count only in a frame of a commit. Messages and knocks count only in published frames,
  * and dummies in both.
  */
-const COMMIT_KINDS: ReadonlySet<GroupPlaintext['kind']> = new Set(['piece', 'leave', 'order', 'welcome', 'group-info']);
+const COMMIT_KINDS: ReadonlySet<GroupPlaintext['kind']> = new Set([
+  'piece',
+  'leave',
+  'order',
+  'welcome',
+  'group-info',
+  'move',
+]);
 
 type Knock = Extract<GroupPlaintext, { kind: 'knock' }>;
 
@@ -27,6 +34,11 @@ export class LogReader {
   readonly #admission: Admission;
   /** The place of the last frame, if its commit was read from the first frame on. */
   #place: CommitPlace | undefined;
+  /**
+   * The envelopes of the commit in work that no key opens: one may hold a move, under the key of
+   * the epoch that the commit begins. The commit's own limit bounds them.
+   */
+  #unopened: Uint8Array[] = [];
 
   constructor(state: GroupState, admission: Admission) {
     this.#state = state;
@@ -45,6 +57,8 @@ export class LogReader {
       return nothing('own', 'member');
     }
     const { sealedBy, plaintext } = envelopes.open(envelope, envelopeKey);
+    // A copy: a view would keep the frame alive.
+    if (sealedBy === 'nobody' && this.#place !== undefined) this.#unopened.push(envelope.slice());
     if (!plaintext.ok) return this.#skip(plaintext.code, sealedBy);
     const { kind } = plaintext.value;
     if (kind !== 'dummy' && COMMIT_KINDS.has(kind) !== (place !== undefined)) {
@@ -68,7 +82,10 @@ export class LogReader {
       place?.count === before?.count &&
       place?.index === (before?.index ?? 0) + 1;
     const begins = place === undefined || place.index === 0;
-    if (begins) this.#skipBundle();
+    if (begins) {
+      this.#skipBundle();
+      this.#unopened = [];
+    }
     this.#place = begins || isNext ? place : undefined;
     return begins || isNext;
   }
@@ -111,6 +128,8 @@ export class LogReader {
         return nothing(ledger.processOrder(plaintext.order), sealedBy);
       case 'knock':
         return this.#processKnock(group, plaintext);
+      case 'move':
+        return this.#skip('content-kind', sealedBy);
       case 'welcome':
         ledger.skipWelcome();
         return nothing('piece', sealedBy);
@@ -147,10 +166,11 @@ export class LogReader {
     return { kind: 'content', memberKey, content: content.value };
   }
 
-  /** A knock is shown in knock mode only. */
+  /** A knock is shown only where members admit joiners. */
   async #processKnock(group: Group, { name, keyPackage }: Knock): Promise<GroupOpened> {
-    const access = modeOf(this.#state.ledger.policy.access);
-    if (access !== 'knock') return this.#skip(access === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
+    const { mode } = accessOf(this.#state.ledger.policy.access);
+    if (mode === 'open' || mode === 'locked')
+      return this.#skip(mode === 'open' ? 'policy-add' : 'policy-locked', 'joiner');
     const said = decodeText(name);
     if (said === undefined) return this.#skip('content-text', 'joiner');
     const joiner = await this.#state.engine.readKeyPackage(keyPackage);
@@ -189,7 +209,7 @@ export class LogReader {
     const { access, proofs } = ledger.policy;
     await this.#state.enter(group, { access: accessAfter(access, authorizations), proofs });
     this.#admission.onEpoch(group.roster);
-    return describeEpoch('other', facts, authorizations, self);
+    return describeEpoch('other', facts, authorizations, { self, move: this.#takeMove() });
   }
 
   /**
@@ -218,7 +238,20 @@ export class LogReader {
         : { access: snapshot.access, proofs: [...snapshot.proofs, ...proofs] };
     await this.#state.enter(group, policy);
     this.#admission.onEpoch(group.roster);
-    return describeEpoch('own', pending.facts, authorizations, self);
+    return describeEpoch('own', pending.facts, authorizations, { self, move: this.#takeMove() });
+  }
+
+  /**
+   * @returns the moderator's move among the frames of the commit that has just begun this epoch.
+   * Only its key opens one: not an evicted member's, and none of a later epoch.
+   */
+  #takeMove(): Move | undefined {
+    const { envelopes, envelopeKey, ledger } = this.#state;
+    const bodies = this.#unopened;
+    this.#unopened = [];
+    if (envelopeKey === undefined) return undefined;
+    const moves = bodies.flatMap((body) => envelopes.openMove(body, envelopeKey) ?? []);
+    return moves.find((move) => ledger.isOrder(move));
   }
 }
 

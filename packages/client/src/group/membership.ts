@@ -11,6 +11,7 @@ import type {
   ContentCode,
   Cover,
   Decoded,
+  Move,
   SnapshotPlaintext,
   SignedAccess,
   SignedOrder,
@@ -24,7 +25,6 @@ import { LogReader } from './log-reader.ts';
 import { encodeText } from '../utf8.ts';
 import type { Upload } from './worker-tasks.ts';
 
-export type { AccessMode } from '@sotto/protocol';
 export type { GroupOpened } from './opened-entry.ts';
 export type { RemovalReason } from './commit-policy.ts';
 export type { RosterMember, GroupView } from './group-view.ts';
@@ -151,9 +151,12 @@ export class GroupMembership {
     return this.#builder.removeSilent();
   }
 
-  /** Rotates, and carries out orders: an access order, or evictions with the members' removal. */
-  order(orders: readonly SignedOrder[]): Promise<Decoded<Upload, GroupCode>> {
-    return this.#builder.order(orders);
+  /**
+   * Rotates, and carries out orders: an access order, or evictions with the members' removal.
+   * `move`: tells the members of the next epoch, and no others, in which room they go on.
+   */
+  order(orders: readonly SignedOrder[], move?: Move): Promise<Decoded<Upload, GroupCode>> {
+    return this.#builder.order(orders, move);
   }
 
   /** Restores the snapshot of the present epoch, after it was replaced by junk. */

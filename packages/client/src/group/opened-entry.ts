@@ -1,7 +1,7 @@
 // The result of opening an entry of the log, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
 import type { CommitFacts, GroupCode } from '@sotto/crypto/mls';
-import type { CommitPlace, Content, ContentCode } from '@sotto/protocol';
+import type { CommitPlace, Content, ContentCode, Move } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
 import { removalReason } from './commit-policy.ts';
 import type { Authorizations, RemovalReason } from './commit-policy.ts';
@@ -55,6 +55,8 @@ export interface EpochBegun {
   readonly committer: RosterMember;
   readonly added: readonly RosterMember[];
   readonly removed: readonly RemovedMember[];
+  /** The moderator's way to the room in which this epoch's members go on. */
+  readonly move: Move | undefined;
 }
 
 /** @returns the epoch that a commit begins, with the reason of each removal */
@@ -62,7 +64,7 @@ export function describeEpoch(
   by: EpochBegun['by'],
   { kind, committer, added, removed }: CommitFacts,
   authorizations: Authorizations,
-  self: Uint8Array,
+  { self, move }: { readonly self: Uint8Array; readonly move: Move | undefined },
 ): EpochBegun {
   const member = rosterMemberOf(committer, self);
   return {
@@ -74,5 +76,6 @@ export function describeEpoch(
       ...rosterMemberOf(member, self),
       reason: removalReason(authorizations, member),
     })),
+    move,
   };
 }

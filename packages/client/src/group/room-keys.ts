@@ -1,11 +1,10 @@
-// The keys that a session uses without waiting: to attach, to say goodbye, and to verify orders.
+// The keys that a session uses without waiting: to attach and to say goodbye.
 
 import { deriveRoomKeys, destroyRoomKeys, fingerprint, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
-import { proveLeave, verifyOrder } from '@sotto/crypto/mls';
+import { proveLeave } from '@sotto/crypto/mls';
 import type { GroupIdentity } from '@sotto/crypto/mls';
 import type { Invite } from '@sotto/protocol';
-import type { Move } from '../moderator.ts';
 
 export class RoomAccess {
   readonly memberKey: Uint8Array;
@@ -13,11 +12,9 @@ export class RoomAccess {
   /** 64 bytes: this member's leave proof. PROTOCOL.md §5.8. */
   readonly leaveSignature: Uint8Array;
   readonly #keys: RoomKeys;
-  readonly #onionKey: Uint8Array;
 
   constructor(invite: Invite, identity: GroupIdentity) {
     this.#keys = deriveRoomKeys(invite);
-    this.#onionKey = invite.onionKey;
     this.memberKey = identity.memberKey;
     this.fingerprint = fingerprint(identity.memberKey);
     this.leaveSignature = proveLeave(identity, this.#keys.roomId).signature;
@@ -32,17 +29,9 @@ export class RoomAccess {
     return signCapability(this.#keys, { challenge, from });
   }
 
-  /** Only the host can move the room: the key in the connection string signs the order. */
-  isOrderedMove(move: Move): boolean {
-    return verifyOrder({ order: move, roomId: this.roomId, moderatorKey: this.#onionKey });
-  }
-
   destroy(): void {
     destroyRoomKeys(this.#keys);
   }
 }
 
-export type Room = Pick<
-  RoomAccess,
-  'memberKey' | 'fingerprint' | 'leaveSignature' | 'roomId' | 'signAttach' | 'isOrderedMove'
->;
+export type Room = Pick<RoomAccess, 'memberKey' | 'fingerprint' | 'leaveSignature' | 'roomId' | 'signAttach'>;

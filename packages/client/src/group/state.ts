@@ -6,7 +6,7 @@ import type { Group, GroupCrypto, GroupIdentity, GroupKeys, GroupSuite } from '@
 import { coverMembersMax, isStealth } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from './envelopes.ts';
-import { validateCommit, modeOf } from './commit-policy.ts';
+import { accessOf, validateCommit } from './commit-policy.ts';
 import type { Evidence } from './commit-policy.ts';
 import { isSame, createView } from './group-view.ts';
 import type { GroupView, ViewParts } from './group-view.ts';
@@ -127,7 +127,7 @@ export class GroupState {
     const { roomId } = this.keys;
     const { epoch } = group;
     const order = access?.number ?? 0;
-    return { group, epoch, self: this.self, roomId, proofs, rollCall, access: modeOf(access), order };
+    return { group, epoch, self: this.self, roomId, proofs, rollCall, access: accessOf(access).mode, order };
   }
 
   /** Does `work`, in which the engine validates a commit by this evidence. */

@@ -1,6 +1,6 @@
 // The tasks that a session gives to its group worker, and their results.
 
-import type { Move, SignedOrder } from '../moderator.ts';
+import type { MoveOffer, PlainAccess } from '../moderator.ts';
 
 /**
  * The frames and the snapshot that one commit uploads. All bodies have the same length.
@@ -29,7 +29,9 @@ export type CommitRequest =
   | { readonly type: 'rotate'; readonly reason: 'due' | 'scheduled' | 'leavers' | 'log-gap' }
   | { readonly type: 'remove-silent' }
   | { readonly type: 'restore-snapshot' }
-  | { readonly type: 'order'; readonly order: SignedOrder; readonly move: Move | undefined }
+  | { readonly type: 'order'; readonly order: PlainAccess }
+  /** `until`: the host's offer lapses then (ms): the commit is not sent any more. */
+  | { readonly type: 'move'; readonly offer: MoveOffer; readonly until: number }
   | { readonly type: 'admit'; readonly memberId: Uint8Array }
   | { readonly type: 'leave-commit' };
 

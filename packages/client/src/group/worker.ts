@@ -113,6 +113,10 @@ async function runTask(membership: GroupMembership, task: GroupTask): Promise<Gr
       return result(await membership.removeSilent());
     case 'order':
       return result(await membership.order([task.order]));
+    case 'move': {
+      const { order, move } = task.offer;
+      return result(await membership.order(order === undefined ? [] : [order], move));
+    }
     case 'admit':
       return result(await membership.admit(task.memberId));
     case 'restore-snapshot':

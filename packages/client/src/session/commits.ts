@@ -8,11 +8,11 @@ import { emit, emitError, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { endSession } from './ending.ts';
 import { isEmpty } from './recent.ts';
-import { maySend, sendReady } from './sending.ts';
+import { lapseMove } from './room-move.ts';
+import { maySend } from './sending.ts';
 import * as commitsSlice from './slices/commits.ts';
 import { rotationDueAt } from './slices/key-rotation.ts';
 import { goOutside } from './slices/membership.ts';
-import { enqueueFirst } from './slices/outbox.ts';
 import { keepKnocks } from './slices/user.ts';
 import type { Session } from './state.ts';
 import { encodeUpload } from './upload-frames.ts';
@@ -24,7 +24,8 @@ export function requestCommit(session: Session, request: CommitRequest, context:
 }
 
 /** Begins the first commit request that is still needed, if this member may send one now. */
-export function runCommitRequests(session: Session, context: StepContext): Session {
+export function runCommitRequests(present: Session, context: StepContext): Session {
+  const session = lapseMove(present, context);
   const commits = commitsSlice.keepRequests(session.commits, (request) => isStillNeeded(session, request, context));
   const next: Session = { ...session, commits };
   const [request] = commits.requests;
@@ -81,7 +82,8 @@ export function sendCommit(
 
 /** The commit cannot be made. A user that has asked for it is told. */
 function giveUp(session: Session, request: CommitRequest, context: StepContext): Session {
-  if (request.type === 'order') emitError(context, 'not-done');
+  if (request.type === 'move') context.effects.push({ type: 'not-moved' });
+  if (request.type === 'order' || request.type === 'move') emitError(context, 'not-done');
   if (request.type === 'admit') emitError(context, 'member-unknown');
   return { ...session, commits: commitsSlice.dropCommit(session.commits, request) };
 }
@@ -116,12 +118,20 @@ function retryLater(session: Session, request: CommitRequest, context: StepConte
   return { ...session, commits, membership: goOutside(session.membership) };
 }
 
-/** After ATTACHED: a commit that the log does not hold by now was lost with its connection. */
-export function dropLostCommit(session: Session, context: StepContext): Session {
+/**
+ * After ATTACHED: a commit that the log does not hold by now was lost with its connection.
+ * `sawAll`: no entry was lost meanwhile. Otherwise the log may have held it: a move that others
+ * have followed is not made again.
+ */
+export function dropLostCommit(session: Session, sawAll: boolean, context: StepContext): Session {
   const { own } = session.commits;
   if (own.phase !== 'sent' || own.connection === session.connection.number) return session;
   if (own.stored) return finishCommit(session, context);
   context.effects.push({ type: 'clear-commit' });
+  if (own.request.type === 'move' && !sawAll) {
+    emitError(context, 'move-unknown');
+    return { ...session, commits: commitsSlice.dropCommit(session.commits, own.request) };
+  }
   return retryLater(session, own.request, context);
 }
 
@@ -135,7 +145,8 @@ export function finishCommit(session: Session, context: StepContext): Session {
     case 'leave-commit':
       return endSession(next, context, undefined, undefined);
     case 'order':
-      return finishOrder(next, request, context);
+      emit(context, { type: 'moderated', what: 'access' });
+      return next;
     case 'admit': {
       const admitted = toHex(request.memberId);
       return { ...next, user: keepKnocks(next.user, ({ memberId }) => toHex(memberId) !== admitted) };
@@ -144,19 +155,8 @@ export function finishCommit(session: Session, context: StepContext): Session {
     case 'rotate':
     case 'remove-silent':
     case 'restore-snapshot':
+    // The epoch of a move has led this member away, unless it is leaving.
+    case 'move':
       return next;
   }
-}
-
-/** After an eviction the others are told where the room goes on, under keys of the new epoch. */
-function finishOrder(
-  session: Session,
-  request: CommitRequest & { readonly type: 'order' },
-  context: StepContext,
-): Session {
-  if (request.move === undefined) {
-    emit(context, { type: 'moderated', what: 'access' });
-    return session;
-  }
-  return sendReady({ ...session, outbox: enqueueFirst(session.outbox, { type: 'move', move: request.move }) }, context);
 }

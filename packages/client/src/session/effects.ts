@@ -74,8 +74,8 @@ export type Effect =
   | { readonly type: 'set-timer'; readonly name: TimerName; readonly afterMs: number }
   | { readonly type: 'clear-timer'; readonly name: TimerName }
   | { readonly type: 'emit'; readonly event: ClientEvent }
-  /** To the host: all members that are to follow know where the room goes on. */
-  | { readonly type: 'moved' }
+  /** To the host: the members read in the log where the room goes on; or they never will. */
+  | { readonly type: 'moved' | 'not-moved' }
   /** The session goes on in another room, with the texts that no other member has yet. */
   | {
       readonly type: 'move';

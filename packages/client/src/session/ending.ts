@@ -6,6 +6,7 @@ import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from '../limits.ts';
 import { clearSlotTimers, clearTimer, emit, setTimer } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { announceUnnamed, notifyCircuitKept } from './notifications.ts';
+import { abandonMove } from './room-move.ts';
 import { awaitRetry, close, dropConnection, startDial } from './slices/connection.ts';
 import { stopSlots } from './slices/cover.ts';
 import { markUnconfirmed } from './slices/outbox.ts';
@@ -50,7 +51,7 @@ export function endSession(
   message: string | undefined,
 ): Session {
   context.effects.push({ type: 'disconnect' });
-  const announced = announceUnnamed(session, context);
+  const announced = announceUnnamed(abandonMove(session, context), context);
   if (code !== undefined && message !== undefined) emit(context, { type: 'error', code, message });
   emit(context, { type: 'state', state: 'closed', ...(code === undefined ? {} : { code }) });
   context.effects.push({ type: 'end' });

@@ -9,6 +9,7 @@ import { runCommitRequests } from './commits.ts';
 import { emit, setTimer } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { endSession } from './ending.ts';
+import { abandonMove } from './room-move.ts';
 import { maySend, sendReady } from './sending.ts';
 import { enqueueRequest, keepRequests } from './slices/commits.ts';
 import { sendingDelayMs } from './slices/cover.ts';
@@ -23,7 +24,7 @@ export function leave(present: Session, context: StepContext): Session {
   if (session.user.status === 'leaving' || !isConnected(session) || !hasKeys(session.membership)) {
     return endSession(session, context, undefined, undefined);
   }
-  const leaving: Session = { ...session, user: setStatus(session.user, 'leaving') };
+  const leaving: Session = { ...abandonMove(session, context), user: setStatus(session.user, 'leaving') };
   if (!isStealth(session.cover.mode)) return sendGoodbye(leaving, context);
   // In stealth a random wait keeps the goodbye from showing when this member sent its last text.
   const dwellMs = Math.round(context.chance() * DWELL_MOST_MS);

@@ -4,7 +4,7 @@
 import { equalBytes } from '@sotto/protocol';
 import type { CommitPlace } from '@sotto/protocol';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import type { LogEntry } from '../group/opened-entry.ts';
+import type { EpochBegun, LogEntry } from '../group/opened-entry.ts';
 import type { GroupWorkResult } from '../group/worker.ts';
 import { RECEIPT_DELAY_MS } from '../limits.ts';
 import type { Move } from '../moderator.ts';
@@ -36,6 +36,7 @@ import { sendReady, enqueueOnce } from './sending.ts';
 import { awaitCommitted, markStored, setCommitNumber } from './slices/commits.ts';
 import type { CompletedCommit } from './slices/commits.ts';
 import { catchUp, onCaughtUp } from './slices/connection.ts';
+import { textPlaintextBytes } from './slices/cover.ts';
 import { forgiveSilence, processContent, processSequence, rollBack, skipTo } from './slices/inbox.ts';
 import type { InboxEvent } from './slices/inbox.ts';
 import {
@@ -131,7 +132,7 @@ function goLive(session: Session, commitNumber: number, context: StepContext): S
     log: forgetLost(session.log),
   };
   notifyRenewed(renewal, context);
-  next = dropLostCommit(next, context);
+  next = dropLostCommit(next, session.log.lost === 0, context);
   if (!hasKeys(next.membership)) return fetchSnapshot(next, context);
   if (missed) return resync(next, context);
   if (wasAway) next = resumeScheduledRotation(next, context);
@@ -245,11 +246,6 @@ function onEcho(session: Session, dispatched: DispatchedFrame, sequence: number,
   const next: Session = { ...session, log: noteByMember(session.log, sequence) };
   if (draft.type === 'presence' && draft.status === 'leaving') return endSession(next, context, undefined, undefined);
   if (draft.type === 'roll-call') return onRollCall(next, context);
-  if (draft.type === 'move') {
-    context.effects.push({ type: 'moved' });
-    emit(context, { type: 'moderated', what: 'evicted' });
-    return follow(next, draft.move, context);
-  }
   if (draft.type !== 'text') return next;
   const log = noteText(next.log);
   if (draft.index !== draft.count - 1) return { ...next, log };
@@ -270,7 +266,11 @@ function onOtherEntry(
     case 'content':
       return onContent(session, sequence, opened, context);
     case 'epoch':
-      return carryOver(session, onEpoch(forgetOutside(session, opened), sequence, opened, view, context), context);
+      return followMove(
+        carryOver(session, onEpoch(forgetOutside(session, opened), sequence, opened, view, context), context),
+        opened,
+        context,
+      );
     case 'removed':
       if (session.user.status === 'leaving' || opened.reason === 'left')
         return endSession(session, context, undefined, undefined);
@@ -313,7 +313,6 @@ function onContent(
   // An own frame that is not awaited was shown before: the relay replays it.
   if (equalBytes(memberKey, context.room.memberKey)) return session;
   const readable: Session = { ...session, log: noteReadable(session.log, sequence, context.now) };
-  if (content.type === 'move') return follow(readable, content, context);
   const noted: Session = content.type === 'text' ? { ...readable, log: noteText(readable.log) } : readable;
   const compared = compareLog(noted, memberKey, content, context);
   // A receipt counts only from a member that has seen the same log.
@@ -336,20 +335,32 @@ function onNoContent(
   return isForked(next, context.now) ? leaveForked(next, context) : next;
 }
 
-/** The room moves: a member that verifies the order follows it with its unsent texts. */
+/** The commit that has begun this epoch may lead its members to another room. */
+function followMove(session: Session, opened: EpochBegun, context: StepContext): Session {
+  const { by, move, removed } = opened;
+  if (move === undefined) return session;
+  if (by === 'own') {
+    context.effects.push({ type: 'moved' });
+    const isEviction = removed.some(({ reason }) => reason === 'evicted');
+    emit(context, { type: 'moderated', what: isEviction ? 'evicted' : 'moved' });
+  }
+  return session.user.status === 'leaving' ? session : follow(session, move, context);
+}
+
+/** A member follows with its unsent texts. */
 function follow(session: Session, move: Move, context: StepContext): Session {
-  if (session.user.status === 'leaving' || !context.room.isOrderedMove(move)) return session;
-  const { onionKey, roomSecret } = move;
-  const { mode } = session.cover;
-  const { view } = session.membership;
+  const { onionKey, roomSecret, cover } = move;
   dropOrdered(session, context);
   context.effects.push({ type: 'disconnect' });
-  const awaited = (view?.members ?? []).flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
-  const texts = outboxSlice.unsentTexts(session.outbox);
-  // The new room has the same cover mode.
+  const { members = [], leavers = [] } = session.membership.view ?? {};
+  const staying = members.filter(({ memberId }) => !leavers.some((leaver) => equalBytes(leaver, memberId)));
+  const awaited = staying.flatMap(({ memberKey, self }) => (self ? [] : [memberKey]));
+  const unsent = outboxSlice.unsentTexts(session.outbox);
+  const isSame = cover === session.cover.mode;
+  const texts = isSame ? unsent : outboxSlice.recutTexts(unsent, textPlaintextBytes({ mode: cover }));
   context.effects.push({
     type: 'move',
-    invite: { onionKey, roomSecret, ...(mode === 'off' ? {} : { cover: mode }) },
+    invite: { onionKey, roomSecret, ...(cover === 'off' ? {} : { cover }) },
     texts,
     awaited,
   });

@@ -5,7 +5,8 @@ import { fingerprint } from '@sotto/crypto';
 import { isStealth, stealthShape, STEALTH_TICK_MS } from '@sotto/protocol';
 import type { StealthCover } from '@sotto/protocol';
 import type { GroupOpened, GroupView } from '../group/membership.ts';
-import type { SignedAccess } from '../moderator.ts';
+import { MOVE_OFFER_MS } from '../limits.ts';
+import type { PlainAccess } from '../moderator.ts';
 import { requestCommit } from './commits.ts';
 import { emit, emitError } from './effects.ts';
 import type { StepContext } from './effects.ts';
@@ -48,20 +49,38 @@ export function admit(session: Session, who: string, context: StepContext): Sess
 /** In stealth an access order is sent as a content, and the next commit carries it unseen. */
 export function onOrder(
   session: Session,
-  { order, move }: SessionEvent & { type: 'ordered' },
+  { order }: SessionEvent & { type: 'ordered' },
   context: StepContext,
 ): Session {
-  if (hasRequest(session.commits, 'order')) {
+  if (isOrderPending(session)) {
     emitError(context, 'moderator-busy');
     return session;
   }
   const { mode } = session.cover;
-  if (order.type === 'access' && isStealth(mode)) return sendOrder(session, order, mode, context);
-  return requestCommit(session, { type: 'order', order, move }, context);
+  if (isStealth(mode)) return sendOrder(session, order, mode, context);
+  return requestCommit(session, { type: 'order', order }, context);
+}
+
+/** One commit evicts the member and tells the others the way to the other room. */
+export function onMoveOffered(
+  session: Session,
+  { offer }: SessionEvent & { type: 'move-offered' },
+  context: StepContext,
+): Session {
+  if (isOrderPending(session) || session.user.status === 'leaving') {
+    context.effects.push({ type: 'not-moved' });
+    emitError(context, session.user.status === 'leaving' ? 'not-done' : 'moderator-busy');
+    return session;
+  }
+  return requestCommit(session, { type: 'move', offer, until: context.now + MOVE_OFFER_MS }, context);
+}
+
+function isOrderPending({ commits }: Session): boolean {
+  return hasRequest(commits, 'order') || hasRequest(commits, 'move');
 }
 
 /** The last order counts: earlier ones that have not left are dropped. */
-function sendOrder(session: Session, order: SignedAccess, mode: StealthCover, context: StepContext): Session {
+function sendOrder(session: Session, order: PlainAccess, mode: StealthCover, context: StepContext): Session {
   const outbox = enqueueFirst(withoutOrders(session.outbox), { type: 'order', order });
   emit(context, {
     type: 'deferred',

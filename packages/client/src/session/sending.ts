@@ -143,8 +143,6 @@ function toContent(draft: Draft, number: number, session: Session, { room }: Ste
       return { ...header, type: 'receipt', before };
     case 'roll-call':
       return { ...header, type: 'roll-call' };
-    case 'move':
-      return { ...header, ...draft.move };
     case 'order':
       return { ...header, type: 'order', order: draft.order };
   }

@@ -5,7 +5,7 @@ import type { Step } from '@sotto/machine';
 import { NAME_BYTES_MAX } from '@sotto/protocol';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
 import { encodeText } from '../utf8.ts';
-import { admit, onOrder } from './moderation.ts';
+import { admit, onMoveOffered, onOrder } from './moderation.ts';
 import {
   abandonRenewal,
   handOverWhenIdle,
@@ -46,6 +46,7 @@ export function step(session: Session, event: SessionEvent, inputs: StepInputs):
   const context: StepContext = { ...inputs, effects: [] };
   if (session.connection.link.phase === 'closed') {
     if (event.type === 'send') emitError(context, 'not-joined', event.ref);
+    if (event.type === 'move-offered') context.effects.push({ type: 'not-moved' });
     return { state: session, effects: [...context.effects] };
   }
   const state = handOverWhenIdle(react(session, event, context), context);
@@ -99,6 +100,8 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
       return admit(session, event.fingerprint, context);
     case 'ordered':
       return onOrder(session, event, context);
+    case 'move-offered':
+      return onMoveOffered(session, event, context);
     case 'order-failed':
       emit(context, { type: 'error', code: event.code, message: event.message });
       return session;

@@ -13,7 +13,6 @@ import type { ClientEvent } from '../events.ts';
 import type { RoomAccess } from '../group/room-keys.ts';
 import { GroupWorker } from '../group/worker.ts';
 import { WorkerQueue } from '../group/worker-queue.ts';
-import type { AccessMode } from '../moderator.ts';
 import type { Effect, QueuedWork, TimerName } from './effects.ts';
 import { closeSession } from './ending.ts';
 import { step } from './session-machine.ts';
@@ -31,10 +30,8 @@ export interface SessionRunnerOptions {
   readonly crypto: GroupCrypto;
   readonly renewEveryMs?: number | undefined;
   readonly emit: (event: ClientEvent) => void;
-  /** The session goes on in another room. `access`: the mode of the room before. */
-  readonly onMove: (access: AccessMode | undefined) => void;
-  /** All members that are to follow know where the room goes on. */
-  readonly onMoveSent: () => void;
+  /** The offered move is in the log, or never will be. */
+  readonly onMoveDecided: (outcome: 'moved' | 'not-moved') => void;
   /** The session has ended, and will emit nothing more. */
   readonly onEnd: () => void;
 }
@@ -168,7 +165,8 @@ export class SessionRunner {
         this.#options.emit(effect.event);
         return;
       case 'moved':
-        this.#options.onMoveSent();
+      case 'not-moved':
+        this.#options.onMoveDecided(effect.type);
         return;
       case 'move':
         this.#move(effect);
@@ -243,7 +241,6 @@ export class SessionRunner {
   /** The same member, with the same key, in the room that goes on elsewhere. */
   #move({ invite, texts, awaited }: Extract<Effect, { type: 'move' }>): void {
     this.#options.emit({ type: 'moved', invite: encodeInvite(invite) });
-    this.#options.onMove(this.#session.membership.view?.access);
     this.#invite.roomSecret.fill(0);
     this.#invite = copyInvite(invite);
     this.#connections.redirect(this.#options.dialFor(this.#invite));

@@ -5,7 +5,7 @@ import type { Cover } from '@sotto/protocol';
 import type { ClientCode } from '../errors.ts';
 import type { StateEvent } from '../events.ts';
 import type { GroupWorkResult } from '../group/worker.ts';
-import type { Move, SignedOrder } from '../moderator.ts';
+import type { MoveOffer, PlainAccess } from '../moderator.ts';
 import type { RelayNotice, TimerName } from './effects.ts';
 import { NO_COMMITS } from './slices/commits.ts';
 import type { CommitsState } from './slices/commits.ts';
@@ -80,6 +80,8 @@ export type SessionEvent =
   | { readonly type: 'renew' }
   | { readonly type: 'send'; readonly text: string; readonly ref: string | undefined }
   | { readonly type: 'admit'; readonly fingerprint: string }
-  | { readonly type: 'ordered'; readonly order: SignedOrder; readonly move: Move | undefined }
+  | { readonly type: 'ordered'; readonly order: PlainAccess }
+  /** The host has opened another room, and offers the way there. */
+  | { readonly type: 'move-offered'; readonly offer: MoveOffer }
   | { readonly type: 'order-failed'; readonly code: string; readonly message: string }
   | { readonly type: 'leave' };

@@ -70,6 +70,11 @@ export interface PendingCommit {
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
   /**
+   * @returns the epoch frame key of the epoch that the commit begins, which the caller destroys.
+   * @throws Error if the commit was merged or cleared before.
+   */
+  readonly deriveEnvelopeKey: () => Promise<Secret>;
+  /**
    * Enters the new epoch, once the relay has accepted the commit.
    *
    * @throws Error if the commit was merged or cleared before, or the group is in another epoch by
@@ -192,7 +197,7 @@ export class GroupEngine {
     if (!joined.ok) return joined;
     const { next } = joined.value;
     return accept(
-      makePending(joined.value, {
+      makePending(this.#context, joined.value, {
         merge: () => Group.open(this.#context, this.#policy, next),
         clear: () => {
           zeroSecrets(next, undefined);
@@ -203,6 +208,7 @@ export class GroupEngine {
 }
 
 function makePending(
+  context: GroupContext,
   { next, commit, welcome, facts, snapshot }: Proposed,
   { merge, clear }: Pick<PendingCommit, 'merge' | 'clear'>,
 ): PendingCommit {
@@ -213,6 +219,10 @@ function makePending(
     facts,
     snapshot,
     epoch: next.groupContext.epoch,
+    deriveEnvelopeKey: async () => {
+      if (settled) throw new Error('a commit was merged or cleared before');
+      return deriveEpochFrameKey(context.keys, await exportEnvelopeSecret(context, next));
+    },
     merge: async () => {
       if (settled) throw new Error('a commit was merged or cleared before');
       const group = await merge();
@@ -423,7 +433,7 @@ export class Group {
     const clear = (): void => {
       zeroSecrets(next, this.#state);
     };
-    return accept(makePending(proposed.value, { merge, clear }));
+    return accept(makePending(this.#context, proposed.value, { merge, clear }));
   }
 
   /** Enters the next epoch. The previous one is kept, the one before it is zeroed. */

@@ -25,6 +25,8 @@ export const CLIENT = {
   'error.client.circuit-kept':
     'Tor could not build another circuit: the client keeps the one that it has. Try again later',
   'error.client.circuit-not-now': 'a circuit is renewed only while the room is joined: try again then',
+  'error.client.move-unknown':
+    'part of the log was lost while the room was to move: the host’s screen says whether it has moved',
   'error.client.not-done': 'the room did not take it: try again',
   'client.first-commit-refused': "the relay did not take the room's first commit",
   'client.relay-misbehaved': 'the relay broke the protocol',

@@ -19,12 +19,13 @@ export const HOST = {
   'error.host.relay-unreachable': 'the relay does not answer: look at docker compose ps',
   'error.moderator.moderator-malformed': 'not one JSON object a line with exactly the fields of its operation',
   'error.moderator.not-open': 'the host is still opening the room: wait until it shows the connection string',
-  'error.moderator.busy':
-    'the room is moving already, because another member is being removed: wait until it has moved',
+  'error.moderator.busy': 'the room is moving already: wait until it has moved',
+  'error.moderator.move-undecided': 'the host does not know whether the room has moved: its screen says what to do',
+  'error.moderator.cover-too-small':
+    'the room has more members than this cover mode has places: choose a larger mode, or remove members first',
   'error.moderator.room-not-opened':
     'the host could not open another room to move to, and this one goes on: its screen says why',
-  'error.moderator.nothing-offered':
-    'the host heard too late that the room moved, and has closed the other one: join again, then remove the member again',
+  'error.moderator.nothing-offered': 'the host has no other room open now: look at its screen, then try again',
   'host.variable-refused': '{problem}: start the host with docker compose',
   'host.variable-missing': '{variable} is missing',
   'host.variable-no-path': '{variable} is not an absolute path of at most 107 letters, digits and "._/-"',
@@ -52,14 +53,16 @@ export const HOST = {
   'host.room-ended-because': 'room: ended ({code}): {reason}',
   'host.other-room': 'other room: {notice}',
   'host.other-room-ended-because': 'other room: ended ({code}): {reason}',
-  'host.other-room-opening': 'room: a member is to be removed; opening another room to move to',
+  'host.other-room-opening': 'room: it is to move; opening another room to move to',
   'host.other-room-not-opened': 'room: the other room could not be opened; this one goes on',
   'host.other-room-offered': 'room: the other room is open; the members are told its address',
-  'host.other-room-lapsed': 'room: no member moved; the other room is closed, this one goes on',
-  'host.room-move-begins': 'room: moving; the connection string from before works for some seconds only',
-  'host.room-moved': 'room: moved, because a member was removed; the connection string from before no longer works',
-  'host.room-moved-open':
-    'room: anyone with the new string can join, as after every move; order the access again if you want another',
+  'host.other-room-lapsed': 'room: it did not move; the other room is closed, this one goes on',
+  'host.room-move-undecided':
+    'room: host-client has not said whether the room moved, so both rooms stay open. The host sees it when a member moves. If members still talk here, end the room and open another',
+  'host.room-moved':
+    'room: moved; members who are away follow for {minutes} minutes. The connection string from before leads nowhere else',
+  'host.room-moved-listed':
+    'room: its members come in by themselves, anyone else has to be admitted; /unlock, /knock or /lock changes that',
   'host.room-reachable': 'room: reachable after {total} s (Tor {tor} s, Sotto {own} s)',
   'host.cover-off':
     'cover: off; someone watching your connection can see when you write. SOTTO_ROOM_COVER=stealth hides it, for 20 MB an hour',
@@ -67,6 +70,7 @@ export const HOST = {
     "cover: jitter; it blurs when a member writes, and does not hide it. A line waits {delay} s on average, and Tor's own time",
   'host.cover-stealth':
     "cover: {mode}; at most {members} members; each sends {up} MB an hour and receives {down}, whether or not anyone writes. A line waits {delay} s on average, and Tor's own time",
+  'host.invite-listed': 'With this string anyone can knock; a member has to admit them.',
   'host.invite-reminder': 'Anyone with this string can join.',
   'host.invite-not-yet': 'The room is not reachable yet: the host shows its progress.',
   'host.help': `Usage: host [--help] [--version]

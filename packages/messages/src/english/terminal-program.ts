@@ -95,6 +95,7 @@ Exit codes:  0 left
   'json.ref-wrong': '"ref" is no string of at most {limit} characters',
   'json.member-wrong': '"member" is no fingerprint of {digits} digits',
   'json.mode-wrong': '"mode" is none of open, knock and locked',
+  'json.cover-wrong': '"cover" is none of off, jitter, stealth-4, stealth-8, stealth-16 and stealth-32',
   // The dial
   'onion.gate-awaited': 'waiting for the gate to start',
   'onion.tor-starting': 'starting',

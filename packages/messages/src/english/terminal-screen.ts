@@ -16,6 +16,8 @@ the room (only in the host's own client: docker compose run --rm host-client)
   /knock              newcomers have to be admitted
   /lock, /unlock      nobody can join; anyone with the connection string can join
   /evict MEMBER       moves the room to another onion, without that member
+  /move [COVER]       moves the room to another onion, with all its members;
+                      COVER: off, jitter, stealth-4, -8, -16 or -32
 leave
   /quit, /exit        or quit or exit alone on the line, Ctrl-C, Ctrl-D
   /panic              leaves at once, unannounced: keys are zeroed, the screen is cleared`,
@@ -95,15 +97,22 @@ leave
     'name a member: /{command} and a name, or the first digits of a fingerprint; /members lists both',
   'screen.asked-admit': 'admitting {member}',
   'screen.asked-evict': 'removing {member}: the host opens the room at another onion, which takes a minute or two',
+  'screen.asked-move': 'moving the room: the host opens it at another onion, which takes a minute or two',
+  'screen.cover-unknown':
+    'no such cover mode: /move alone, or /move and off, jitter, stealth-4, stealth-8, stealth-16 or stealth-32',
   'screen.knock': '{member} is knocking: /admit {mark}',
   'screen.more-knocks': 'more are knocking than have a line each: /members lists them',
   'screen.access-open': 'the room is open: anyone with the connection string can join',
   'screen.access-knock': 'newcomers have to be admitted from now on: any member can, with /admit',
   'screen.access-locked': 'the room is locked: nobody can join, not even with the connection string',
+  'screen.access-listed':
+    'the room knows its members, who join by themselves; anyone else has to be admitted, with /admit',
   'screen.moved': 'the room moves to another onion; the client follows, and you need to do nothing',
   'screen.deferred':
     "signed: it takes effect with the room's next keys, in about {seconds} s; so an observer cannot see when you ordered it",
   'screen.moderated-access': 'done: the host has signed it',
+  'screen.moderated-moved':
+    'done: the room goes on at another onion. Its new connection string: docker compose exec host invite',
   'screen.moderated-evicted':
     'done: the room goes on without that member. Its new connection string: docker compose exec host invite',
   // Warnings: what happened, and what to do next

@@ -77,7 +77,7 @@ export function framesToDispatch(waiting: number, inFlight: number): number {
 }
 
 /** The plaintext size that texts are cut for. */
-export function textPlaintextBytes({ mode }: CoverState): number {
+export function textPlaintextBytes({ mode }: Pick<CoverState, 'mode'>): number {
   return isStealth(mode) ? COVER_PLAINTEXT_BYTES : plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
 }
 

@@ -1,27 +1,28 @@
 // The outbox slice: drafts that wait to be dispatched, frames that await their echo, and receipts.
 
-import { EPOCHS_BEFORE, equalBytes, NONCE_BYTES, toHex } from '@sotto/protocol';
-import type { PresenceStatus } from '@sotto/protocol';
+import { concatBytes, cutText, EPOCHS_BEFORE, equalBytes, NONCE_BYTES, toHex } from '@sotto/protocol';
+import type { PlainAccess, PresenceStatus } from '@sotto/protocol';
 import { OUTBOX_TEXTS_MAX, TRACKED_TEXTS_MAX } from '../../limits.ts';
-import type { Move, SignedAccess } from '../../moderator.ts';
 import { append, endBefore, itemAt, recentOf } from '../recent.ts';
 import type { Recent } from '../recent.ts';
 import type { Member } from './inbox.ts';
 
+/** A fragment of a text. */
+interface TextDraft {
+  readonly type: 'text';
+  readonly ref: string | undefined;
+  readonly index: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A content without a number: dispatch gives the numbers, so that they have no gap. */
 export type Draft =
-  | {
-      readonly type: 'text';
-      readonly ref: string | undefined;
-      readonly index: number;
-      readonly count: number;
-      readonly bytes: Uint8Array;
-    }
+  | TextDraft
   | { readonly type: 'presence'; readonly status: PresenceStatus }
   | { readonly type: 'receipt' }
   | { readonly type: 'roll-call' }
-  | { readonly type: 'move'; readonly move: Move }
-  | { readonly type: 'order'; readonly order: SignedAccess };
+  | { readonly type: 'order'; readonly order: PlainAccess };
 
 /**
  * A frame with its number. While it is being sealed it has no bytes. They are kept from then on:
@@ -276,8 +277,22 @@ export function release(outbox: Outbox): { outbox: Outbox; body: Uint8Array | un
 }
 
 /** The texts that no other member has: a member takes them along when the room moves. */
-export function unsentTexts(outbox: Outbox): Draft[] {
+export function unsentTexts(outbox: Outbox): TextDraft[] {
   return [...outbox.dispatched.map(({ draft }) => draft), ...outbox.waiting].filter((draft) => draft.type === 'text');
+}
+
+/**
+ * Cuts the texts anew, for a room whose frames have another size. Of a text of which a part has
+ * left, the rest is a text.
+ */
+export function recutTexts(drafts: readonly TextDraft[], plaintextBytes: number): TextDraft[] {
+  const ends = drafts.flatMap(({ index, count }, at) => (index === count - 1 ? [at + 1] : []));
+  return ends.flatMap((end, which) => {
+    const fragments = drafts.slice(ends[which - 1] ?? 0, end);
+    const bytes = concatBytes(...fragments.map((fragment) => fragment.bytes));
+    const ref = fragments[0]?.ref;
+    return cutText(bytes, plaintextBytes).map((fragment): TextDraft => ({ type: 'text', ref, ...fragment }));
+  });
 }
 
 // Receipts and deliveries
