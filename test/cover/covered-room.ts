@@ -15,6 +15,8 @@ import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
 import { Connection } from '../../packages/relay/src/connection.ts';
 import { FairQueue } from '../../packages/relay/src/fair-queue.ts';
+import { ALLOWANCES } from '../../packages/relay/src/fair-share.ts';
+import type { Allowances } from '../../packages/relay/src/fair-share.ts';
 import { CATCH_UP_ITERATION_BYTES, ITERATION_BYTES_MAX } from '../../packages/relay/src/limits.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
 import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
@@ -23,6 +25,11 @@ import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
 const ROUNDS = 5;
 const LATENCY: StreamConditions = { latencyMs: () => 180 };
 const FOUNDING_LIMIT_S = 20;
+/** A room in which every connection may say as much as it likes. */
+export const UNSHARED: Allowances = {
+  ofRoom: () => ({ burst: 2 ** 40, intervalMs: 2 ** -40 }),
+  ofConnection: () => undefined,
+};
 
 /**
  * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
@@ -65,11 +72,12 @@ class RelayInMemory implements RoomRelay {
   readonly #dependencies: ConstructorParameters<typeof Connection>[2];
   readonly #connections: Connection[] = [];
 
-  constructor(clock: FakeClock, random: (length: number) => Uint8Array) {
+  constructor(clock: FakeClock, random: (length: number) => Uint8Array, allowances: Allowances) {
     this.rooms = new Rooms({
       store: new MemoryRoomStore({ clock }),
       clock,
       flushSchedule: flushImmediately,
+      allowances,
       log: silentLog,
     });
     const [reads, deliveries] = [new FairQueue(ITERATION_BYTES_MAX), new FairQueue(CATCH_UP_ITERATION_BYTES)];
@@ -92,9 +100,9 @@ export class CoveredRoom extends RoomFixture {
   readonly moderator: Moderator;
   #round = 0;
 
-  private constructor(cover: Cover) {
+  private constructor(cover: Cover, allowances: Allowances) {
     super({ cover });
-    this.relay = new RelayInMemory(this.clock, twoSources(2));
+    this.relay = new RelayInMemory(this.clock, twoSources(2), allowances);
     this.moderator = {
       setAccess: (mode) => Promise.resolve(this.signer.access(mode)),
       evict: () => Promise.reject(new Error('there is no other room')),
@@ -103,8 +111,8 @@ export class CoveredRoom extends RoomFixture {
   }
 
   /** The room, made and founded over a connection, as a host does it. */
-  static async open(cover: Cover): Promise<CoveredRoom> {
-    const room = new CoveredRoom(cover);
+  static async open(cover: Cover, allowances: Allowances = ALLOWANCES): Promise<CoveredRoom> {
+    const room = new CoveredRoom(cover, allowances);
     const { roomId, capabilityKey, roomTag } = registrationOf(room.invite);
     const terms = { capabilityKey, roomTag, cover, patienceSeconds: PATIENCE_SECONDS_MOST };
     await room.relay.rooms.create(roomId, terms, 1);
