@@ -15,6 +15,8 @@ import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
 import { Connection } from '../../packages/relay/src/connection.ts';
 import { FairQueue } from '../../packages/relay/src/fair-queue.ts';
+import { ALLOWANCES } from '../../packages/relay/src/fair-share.ts';
+import type { Allowances } from '../../packages/relay/src/fair-share.ts';
 import { CATCH_UP_ITERATION_BYTES, ITERATION_BYTES_MAX } from '../../packages/relay/src/limits.ts';
 import { Rooms } from '../../packages/relay/src/rooms.ts';
 import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
@@ -23,6 +25,16 @@ import { flushImmediately } from '../../packages/relay/src/flush-schedule.ts';
 const ROUNDS = 5;
 const LATENCY_MS = 180;
 const FOUNDING_LIMIT_S = 20;
+/** A room in which every connection may say as much as it likes. */
+export const UNSHARED: Allowances = {
+  ofRoom: () => ({ burst: 2 ** 40, intervalMs: 2 ** -40 }),
+  ofConnection: () => undefined,
+};
+
+export interface CoverOptions {
+  readonly latencyMs?: number | undefined;
+  readonly allowances?: Allowances | undefined;
+}
 
 /**
  * The dice are four bytes: they have a source of their own, so that two runs fall alike whatever
@@ -65,11 +77,12 @@ class RelayInMemory implements RoomRelay {
   readonly #dependencies: ConstructorParameters<typeof Connection>[2];
   readonly #connections: Connection[] = [];
 
-  constructor(clock: FakeClock, random: (length: number) => Uint8Array) {
+  constructor(clock: FakeClock, random: (length: number) => Uint8Array, allowances: Allowances) {
     this.rooms = new Rooms({
       store: new MemoryRoomStore({ clock }),
       clock,
       flushSchedule: flushImmediately,
+      allowances,
       log: silentLog,
     });
     const [reads, deliveries] = [new FairQueue(ITERATION_BYTES_MAX), new FairQueue(CATCH_UP_ITERATION_BYTES)];
@@ -97,13 +110,13 @@ export class CoveredRoom extends RoomFixture {
   readonly #seed: number;
   #round = 0;
 
-  private constructor({ latencyMs = LATENCY_MS, ...options }: RoomOptions & { readonly latencyMs?: number }) {
+  private constructor({ latencyMs = LATENCY_MS, allowances = ALLOWANCES, ...options }: RoomOptions & CoverOptions) {
     super(options);
     this.#seed = options.seed ?? 1;
     this.conditions = { latencyMs: () => latencyMs };
-    this.relay = new RelayInMemory(this.clock, twoSources(2));
+    this.relay = new RelayInMemory(this.clock, twoSources(2), allowances);
     this.host = new MemoryHost<CoveredRoom>(this, async (destination) => {
-      const room = new CoveredRoom({ ...destination, latencyMs });
+      const room = new CoveredRoom({ ...destination, latencyMs, allowances });
       await room.#found();
       return room;
     });
@@ -112,9 +125,9 @@ export class CoveredRoom extends RoomFixture {
   /** The room, made and founded over a connection, as a host does it. */
   static async open(
     cover: Cover,
-    { latencyMs, seed }: { latencyMs?: number; seed?: number } = {},
+    { seed = 1, ...options }: CoverOptions & { readonly seed?: number } = {},
   ): Promise<CoveredRoom> {
-    const room = new CoveredRoom({ cover, latencyMs: latencyMs ?? LATENCY_MS, seed: seed ?? 1 });
+    const room = new CoveredRoom({ cover, seed, ...options });
     const progress = { isFounded: false };
     const founded = room.#found();
     void founded.then(() => (progress.isFounded = true));

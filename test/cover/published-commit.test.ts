@@ -5,7 +5,7 @@ import { COVERS, toHex } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { textsOf } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
-import { CoveredRoom, troubleOf } from './covered-room.ts';
+import { CoveredRoom, troubleOf, UNSHARED } from './covered-room.ts';
 import { StringHolder } from './string-holder.ts';
 
 /** For a member to come in, and for all slots and delays behind that. */
@@ -25,7 +25,7 @@ function codesOf({ members }: CoveredRoom): Promise<(string | undefined)[]> {
 }
 
 async function open(cover: (typeof COVERS)[number]): Promise<{ room: CoveredRoom; holder: StringHolder }> {
-  const room = await CoveredRoom.open(cover);
+  const room = await CoveredRoom.open(cover, { allowances: UNSHARED });
   for (const name of ['anna', 'ben']) {
     room.enter(name, {});
     await room.clock.advance(COMING_MS);

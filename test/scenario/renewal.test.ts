@@ -15,7 +15,7 @@ const SPEED = 4;
 test.each([1, 2])(
   'renewed circuits lose and repeat nothing, and no member sees a trace of them (seed %i)',
   async (seed) => {
-    const room = await openRoom({ speed: SPEED });
+    const room = await openRoom({ speed: SPEED, relaySpeed: SPEED });
     const chance = new SeededRandom(seed);
     const members = [await room.join('anna'), await room.join('ben'), await room.join('carla')] as const;
     const said = new Map<ScenarioMember, string[]>(members.map((member) => [member, []]));

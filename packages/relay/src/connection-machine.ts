@@ -15,14 +15,8 @@ import {
 import type { Frame } from '@sotto/protocol';
 import type { Allowance } from '@sotto/machine';
 import { fullBucket, spend, waitMs } from '@sotto/machine';
-import { withEffectBeforeLast, andThen, close, withEffect, unchanged } from './connection-state.ts';
-import type {
-  ConnectionState,
-  ConnectionEvent,
-  ConnectionStep,
-  ConnectionContext,
-  PauseReason,
-} from './connection-state.ts';
+import { andThen, close, pause, unchanged, unpause, withEffect } from './connection-state.ts';
+import type { ConnectionState, ConnectionEvent, ConnectionStep, ConnectionContext } from './connection-state.ts';
 import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
 import {
   onDispatchDue,
@@ -48,6 +42,7 @@ import {
   PROGRESS_LIMIT_MS,
 } from './limits.ts';
 import { charge, debtMs, fullInboundRate } from './inbound-rate.ts';
+import { publishShare, requestShare, startUplink } from './uplink.ts';
 
 const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
 
@@ -55,6 +50,7 @@ export function openConnection(now: number): ConnectionState {
   return {
     phase: { kind: 'awaiting-attach', since: now },
     inboundRate: fullInboundRate(now),
+    uplink: startUplink(undefined, now),
     fetches: fullBucket(FETCHES, now),
     snapshots: openTransfer(now),
     downlink: OPEN_DOWNLINK,
@@ -77,6 +73,10 @@ export function stepConnection(
       return close(state, 'frame-malformed');
     case 'admitted':
       return onAdmitted(state, event, context);
+    case 'share-due':
+      return requestShare(state, context.now);
+    case 'share-granted':
+      return onShareGranted(state, context.now);
     case 'entries':
       return onEntries(state, event, context);
     case 'delivery-due':
@@ -166,7 +166,7 @@ function attach(state: ConnectionState, since: number, frame: Frame, early: read
  */
 function onAdmitted(
   state: ConnectionState,
-  { from, attached, cover }: Extract<ConnectionEvent, { type: 'admitted' }>,
+  { from, attached, cover, uplink }: Extract<ConnectionEvent, { type: 'admitted' }>,
   context: ConnectionContext,
 ): ConnectionStep {
   const { phase } = state;
@@ -178,6 +178,7 @@ function onAdmitted(
       ...state,
       phase: { kind: 'catching-up', cursor, isWriting: false },
       downlink: startDownlink(cover, context.now, context.chance),
+      uplink: startUplink(uplink, context.now),
     },
     effects: [{ type: 'write', bytes: encodeAttached(attached) }],
   };
@@ -187,27 +188,30 @@ function onAdmitted(
   return andThen(reading, (before) => processMemberFrames(before, phase.early, context.now));
 }
 
-/** Frames of an attached member. Those before a wrong frame count. */
+/** Frames of an attached member, in their order: from a PUBLISH on they wait for the room's turn. */
 function processMemberFrames(state: ConnectionState, frames: readonly Frame[], now: number): ConnectionStep {
+  const { uplink } = state;
+  if (uplink.waiting.length > 0) {
+    return unchanged({ ...state, uplink: { ...uplink, waiting: [...uplink.waiting, ...frames] } });
+  }
   let step = unchanged(state);
-  let published: Frame[] = [];
-  const publish = (): void => {
-    if (published.length > 0) step = withEffect(step, { type: 'publish', frames: published });
-    published = [];
-  };
-  for (const frame of frames) {
+  for (const [index, frame] of frames.entries()) {
     if (frame.operation === 'publish') {
-      published.push(frame);
-      continue;
+      const waiting = frames.slice(index);
+      return andThen(step, (before) => requestShare({ ...before, uplink: { ...before.uplink, waiting } }, now));
     }
-    // Frames that came before a COMMIT go to the room before it.
-    if (frame.operation === 'commit') publish();
     step = andThen(step, (before) => processControlFrame(before, frame, now));
     if (step.state.phase.kind === 'closed') break;
   }
-  if (step.state.phase.kind !== 'closed') publish();
-  else if (published.length > 0) step = withEffectBeforeLast(step, { type: 'publish', frames: published });
   return step;
+}
+
+/** Goes on with the frames behind those that were published; it is read again when none wait. */
+function onShareGranted(state: ConnectionState, now: number): ConnectionStep {
+  const { step, rest } = publishShare(state, now);
+  const next = andThen(step, (before) => processMemberFrames(before, rest, now));
+  if (next.state.uplink.waiting.length > 0) return next;
+  return andThen(next, (before) => unpause(before, 'share', now));
 }
 
 function processControlFrame(state: ConnectionState, frame: Frame, now: number): ConnectionStep {
@@ -259,23 +263,8 @@ function onDrained(state: ConnectionState, context: ConnectionContext): Connecti
   return andThen(unpause(state, 'unread', context.now), (before) => scheduleDelivery(before, context));
 }
 
-function pause(state: ConnectionState, reason: PauseReason): ConnectionStep {
-  if (state.pauses.has(reason)) return unchanged(state);
-  const pauses = new Set(state.pauses).add(reason);
-  return { state: { ...state, pauses }, effects: state.pauses.size === 0 ? [{ type: 'pause' }] : [] };
-}
-
 function pauseFor(state: ConnectionState, reason: 'rate' | 'fetch', milliseconds: number): ConnectionStep {
   return withEffect(pause(state, reason), { type: 'unpause-after', reason, milliseconds });
-}
-
-function unpause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
-  if (!state.pauses.has(reason)) return unchanged(state);
-  const pauses = new Set(state.pauses);
-  pauses.delete(reason);
-  if (pauses.size > 0) return unchanged({ ...state, pauses });
-  // A connection that was not read was not silent: its time counts from now.
-  return { state: { ...state, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
 }
 
 function sweep(state: ConnectionState, context: ConnectionContext): ConnectionStep {

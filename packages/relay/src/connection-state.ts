@@ -10,7 +10,7 @@ import type {
   RelayCode,
   StagedPiece,
 } from '@sotto/protocol';
-import type { Step, TokenBucket } from '@sotto/machine';
+import type { Allowance, Step, TokenBucket } from '@sotto/machine';
 import type { Downlink, PrivateFrame, SlotOrder } from './downlink.ts';
 import type { SnapshotEffect, SnapshotEvent, SnapshotTransfer } from './snapshot-transfer.ts';
 import type { InboundRate } from './inbound-rate.ts';
@@ -31,11 +31,20 @@ type Phase =
  * Why a connection is not read. Each reason holds until its own cause is gone. Nothing that was
  * read is dropped.
  */
-export type PauseReason = 'attaching' | 'fair-read' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
+export type PauseReason = 'attaching' | 'fair-read' | 'share' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
+
+/** What a connection says. */
+export interface Uplink {
+  /** Frames that were read, from the one on that waits for its turn. */
+  readonly waiting: readonly Frame[];
+  /** What it may say in a covered room, whatever the room has left. */
+  readonly allowed: { readonly allowance: Allowance; readonly bucket: TokenBucket } | undefined;
+}
 
 export interface ConnectionState {
   readonly phase: Phase;
   readonly inboundRate: InboundRate;
+  readonly uplink: Uplink;
   /** How often it may still go back in the log. */
   readonly fetches: TokenBucket;
   readonly snapshots: SnapshotTransfer;
@@ -61,7 +70,17 @@ export interface ConnectionContext {
 export type ConnectionEvent =
   | { readonly type: 'received'; readonly bytes: number; readonly frames: readonly Frame[] }
   | { readonly type: 'malformed' }
-  | { readonly type: 'admitted'; readonly from: number; readonly attached: Attached; readonly cover: Cover }
+  | {
+      readonly type: 'admitted';
+      readonly from: number;
+      readonly attached: Attached;
+      readonly cover: Cover;
+      readonly uplink: Allowance | undefined;
+    }
+  /** It may ask for its share of the room. */
+  | { readonly type: 'share-due' }
+  /** The frames that wait first may be said. */
+  | { readonly type: 'share-granted' }
   | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
   | { readonly type: 'delivery-due' }
   | { readonly type: 'log-delivered'; readonly next: number; readonly atEnd: boolean }
@@ -98,6 +117,8 @@ export type ConnectionEffect =
   | { readonly type: 'pack-slot'; readonly order: SlotOrder }
   /** Write a NOISE frame. */
   | { readonly type: 'noise' }
+  /** Ask the room for a turn; the answer is `share-granted`. */
+  | { readonly type: 'request-share'; readonly cost: number }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
   | { readonly type: 'stage'; readonly piece: StagedPiece }
   | { readonly type: 'commit'; readonly request: CommitRequest }
@@ -114,6 +135,8 @@ export type ConnectionEffect =
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'unpause-after'; readonly reason: 'rate' | 'fetch'; readonly milliseconds: number }
+  /** Wait so long; the answer is `share-due`. */
+  | { readonly type: 'delay-share'; readonly milliseconds: number }
   /** Write CLOSING with this code, and end the socket. */
   | { readonly type: 'close'; readonly code: RelayCode };
 
@@ -131,12 +154,22 @@ export function withEffect(step: ConnectionStep, effect: ConnectionEffect): Conn
   return { state: step.state, effects: [...step.effects, effect] };
 }
 
-/** For a step that ends with `close`, which must stay the last effect. */
-export function withEffectBeforeLast(step: ConnectionStep, effect: ConnectionEffect): ConnectionStep {
-  return { state: step.state, effects: [...step.effects.slice(0, -1), effect, ...step.effects.slice(-1)] };
-}
-
 export function andThen(step: ConnectionStep, then: (state: ConnectionState) => ConnectionStep): ConnectionStep {
   const next = then(step.state);
   return { state: next.state, effects: [...step.effects, ...next.effects] };
+}
+
+export function pause(state: ConnectionState, reason: PauseReason): ConnectionStep {
+  if (state.pauses.has(reason)) return unchanged(state);
+  const pauses = new Set(state.pauses).add(reason);
+  return { state: { ...state, pauses }, effects: state.pauses.size === 0 ? [{ type: 'pause' }] : [] };
+}
+
+export function unpause(state: ConnectionState, reason: PauseReason, now: number): ConnectionStep {
+  if (!state.pauses.has(reason)) return unchanged(state);
+  const pauses = new Set(state.pauses);
+  pauses.delete(reason);
+  if (pauses.size > 0) return unchanged({ ...state, pauses });
+  // A connection that was not read was not silent: its time counts from now.
+  return { state: { ...state, pauses, heardAt: now }, effects: [{ type: 'resume' }] };
 }

@@ -42,7 +42,7 @@ export interface ConnectionDependencies {
   readonly log: Log;
 }
 
-type ConnectionTimer = 'rate' | 'fetch' | 'snapshots' | 'dispatch';
+type ConnectionTimer = 'rate' | 'fetch' | 'share' | 'snapshots' | 'dispatch';
 
 export class Connection implements Member {
   readonly number: number;
@@ -180,6 +180,12 @@ export class Connection implements Member {
       case 'authorise':
         this.#authorise(effect.request).catch(() => this.#fail());
         return;
+      case 'request-share':
+        this.#requestShare(effect.cost);
+        return;
+      case 'delay-share':
+        this.#after('share', effect.milliseconds, { type: 'share-due' });
+        return;
       case 'publish':
         this.#room?.publish(
           effect.frames.map(({ number, body }) => ({ publisher: this.number, commitNumber: number, body })),
@@ -254,8 +260,15 @@ export class Connection implements Member {
     if (this.#state.phase.kind !== 'attaching') return;
     this.#room = room;
     room.join(this.number, this);
-    const { commitNumber, oldest, next } = room;
-    this.#step({ type: 'admitted', from: request.from, attached: { commitNumber, oldest, next }, cover: room.cover });
+    const { commitNumber, oldest, next, cover, uplink } = room;
+    const attached = { commitNumber, oldest, next };
+    this.#step({ type: 'admitted', from: request.from, attached, cover, uplink });
+  }
+
+  #requestShare(cost: number): void {
+    const process = (): void => this.#step({ type: 'share-granted' });
+    const answer = this.#room?.share.request(this.number, { cost, process });
+    if (answer === 'waits') this.#step({ type: 'pause', reason: 'share' });
   }
 
   #locate(from: number): void {

@@ -48,6 +48,21 @@ export const INBOUND_BURST_FRAMES = 1_024;
 export const INBOUND_FRAMES_PER_SECOND = 256;
 
 /**
+ * What a room may say: less than a line of 150 KB/s carries, so that nobody falls behind. As much at
+ * once as such a line carries in a fifth of a second.
+ */
+export const ROOM_BYTES_PER_SECOND = 98_304;
+export const ROOM_BURST_BYTES: number = 8 * LARGEST_FRAME_BYTES;
+/** What a connection that waits may say before the next one may. */
+export const SHARE_QUANTUM_BYTES: number = LARGEST_FRAME_BYTES;
+/**
+ * In a covered room a connection may say what its slots bring: in stealth a quarter more, so that it
+ * makes up for what a stalled circuit has kept back; and so many frames at once.
+ */
+export const STEALTH_SENDING_TIMES = 1.25;
+export const CONNECTION_BURST_FRAMES = 8;
+
+/**
  * The snapshots that one connection is sent: eight of the largest at once, and then one every 8 s.
  * One chunk is in its socket at a time.
  */

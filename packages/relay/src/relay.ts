@@ -26,6 +26,8 @@ import type { Log } from './log.ts';
 import { linger, Connection } from './connection.ts';
 import type { Random } from './connection.ts';
 import { FairQueue } from './fair-queue.ts';
+import { ALLOWANCES } from './fair-share.ts';
+import type { Allowances } from './fair-share.ts';
 import { Rooms } from './rooms.ts';
 import type { RoomStore } from './store/room-store.ts';
 import { flushImmediately } from './flush-schedule.ts';
@@ -42,6 +44,7 @@ export interface RelayOptions {
   readonly random?: Random;
   readonly flushSchedule?: FlushSchedule;
   readonly log?: Log;
+  readonly allowances?: Allowances;
 }
 
 export interface Relay {
@@ -67,8 +70,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     random = randomBytes,
     flushSchedule = flushImmediately,
     log = silentLog,
+    allowances = ALLOWANCES,
   } = options;
-  const rooms = new Rooms({ store, clock, flushSchedule, log });
+  const rooms = new Rooms({ store, clock, flushSchedule, log, allowances });
   const admin = createAdmin(rooms, log);
   const reads = new FairQueue(ITERATION_BYTES_MAX);
   const deliveries = new FairQueue(CATCH_UP_ITERATION_BYTES);

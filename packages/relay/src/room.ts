@@ -1,11 +1,11 @@
 // The edge of room-machine.ts: carries out its effects with the store, the log's tail and the
 // members' connections.
 
-import { encodeRefused, equalBytes, LOG_BYTES_MAX } from '@sotto/protocol';
+import { encodeRefused, equalBytes, HEADER_BYTES, isStealth, LOG_BYTES_MAX } from '@sotto/protocol';
 import type { CommitRequest, Cover, LogOperation, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeRoomCapability } from './authorise.ts';
 import type { RoomCapability } from './authorise.ts';
-import type { Clock } from '@sotto/machine';
+import type { Allowance, Clock } from '@sotto/machine';
 import { packSlot } from './downlink.ts';
 import type { PackedSlot, SlotOrder } from './downlink.ts';
 import { cutSnapshot } from './snapshots.ts';
@@ -16,6 +16,8 @@ import { LogTrimmer } from './store/log-trimmer.ts';
 import type { Member } from './member.ts';
 import type { FlushSchedule } from './flush-schedule.ts';
 import type { Log } from './log.ts';
+import { FairShare } from './fair-share.ts';
+import type { Allowances } from './fair-share.ts';
 import type { BudgetedLog } from './log-budget.ts';
 import type { LogTail, Run } from './log-tail.ts';
 import { openRoom, stepRoom } from './room-machine.ts';
@@ -30,11 +32,14 @@ export interface RoomDependencies {
   readonly clock: Clock;
   readonly flushSchedule: FlushSchedule;
   readonly log: Log;
+  readonly allowances: Allowances;
   /** Makes the logs of all rooms fit, when that of one has grown. */
   readonly fitLogs: () => void;
 }
 
 export class Room implements BudgetedLog {
+  /** Who may say something next. */
+  readonly share: FairShare;
   readonly #roomId: Uint8Array;
   readonly #dependencies: RoomDependencies;
   readonly #members = new Map<number, Member>();
@@ -67,6 +72,7 @@ export class Room implements BudgetedLog {
     this.#record = record;
     this.#tail = tail;
     this.#capability = makeRoomCapability(record);
+    this.share = new FairShare(dependencies.allowances.ofRoom(record.cover), dependencies.clock);
     this.#trimmer = new LogTrimmer(dependencies.store, roomId);
     this.#state = openRoom(record.commitNumber, tail.next);
   }
@@ -85,6 +91,11 @@ export class Room implements BudgetedLog {
 
   get cover(): Cover {
     return this.#record.cover;
+  }
+
+  /** What each connection may say. */
+  get uplink(): Allowance | undefined {
+    return this.#dependencies.allowances.ofConnection(this.cover);
   }
 
   get commitNumber(): number {
@@ -120,6 +131,7 @@ export class Room implements BudgetedLog {
   leave(number: number): void {
     this.#members.delete(number);
     this.#uploads.drop(number);
+    this.share.drop(number);
     this.#dispatch({ type: 'left', connection: number });
   }
 
@@ -188,6 +200,7 @@ export class Room implements BudgetedLog {
     this.#cancelRetry();
     this.#cancelCommitTimer();
     this.#uploads.clear();
+    this.share.close();
     this.#endMembers(code);
     this.#settleIdle();
   }
@@ -355,6 +368,7 @@ export class Room implements BudgetedLog {
     const snapshot = { bytes, first, last: first + bodies.length - 1 };
     this.#record = { ...this.#record, commitNumber, snapshot, previousSnapshot: this.#record.snapshot };
     this.#uploads.release(committer);
+    if (!isStealth(this.cover)) this.share.charge(bytesOf(bodies));
     this.#deliver('committed', bodies, oldest);
   }
 
@@ -395,4 +409,8 @@ export class Room implements BudgetedLog {
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function bytesOf(bodies: readonly Uint8Array[]): number {
+  return bodies.reduce((bytes, { length }) => bytes + HEADER_BYTES + length, 0);
 }

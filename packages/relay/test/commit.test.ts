@@ -10,6 +10,7 @@ import {
 import { systemClock } from '@sotto/machine/system-clock';
 import { fingerprint, makeBody, makeCommit, publishFrame, refusalOf, TestMember } from '@sotto/fixtures/relay-member';
 import type { TestCommit } from '@sotto/fixtures/relay-member';
+import { BOUNDLESS } from './boundless.ts';
 import { iterations, joinMany, numbered, openRelay, receiveCommit } from './relay-fixture.ts';
 
 describe('a commit', () => {
@@ -165,7 +166,7 @@ describe('a commit', () => {
   });
 
   test('reaches a member that was behind, in its place between the entries', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();

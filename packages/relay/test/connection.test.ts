@@ -51,7 +51,7 @@ function live(): ConnectionState {
   return play(
     openConnection(0),
     received(ATTACH),
-    [{ type: 'admitted', from: 3, attached, cover: 'off' }],
+    [{ type: 'admitted', from: 3, attached, cover: 'off', uplink: undefined }],
     [{ type: 'log-delivered', next: 10, atEnd: true }],
   ).state;
 }
@@ -65,8 +65,8 @@ describe('a connection', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
     const attached = { commitNumber: 4, oldest: 2, next: 9 };
-    const admitted = play(attaching.state, [{ type: 'admitted', from: 3, attached, cover: 'off' }]);
-    expect(types(admitted.effects)).toEqual(['write', 'schedule-delivery', 'resume', 'publish']);
+    const admitted = play(attaching.state, [{ type: 'admitted', from: 3, attached, cover: 'off', uplink: undefined }]);
+    expect(types(admitted.effects)).toEqual(['write', 'schedule-delivery', 'resume', 'request-share']);
     expect(admitted.state.phase).toEqual({ kind: 'catching-up', cursor: 3, isWriting: true });
   });
 
@@ -79,7 +79,9 @@ describe('a connection', () => {
     [10, 9],
   ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
     const attached = { commitNumber: 0, oldest: 2, next: 9 };
-    const { state } = play(openConnection(0), received(ATTACH), [{ type: 'admitted', from, attached, cover: 'off' }]);
+    const { state } = play(openConnection(0), received(ATTACH), [
+      { type: 'admitted', from, attached, cover: 'off', uplink: undefined },
+    ]);
     expect(state.phase).toMatchObject({ cursor });
   });
 
@@ -178,7 +180,7 @@ describe('a connection', () => {
 
   test('publishes the frames that came before the frame that ends it', () => {
     const good = decoded(publishFrame(makeBody()));
-    const { effects } = play(live(), received(good, ATTACH, good));
+    const { effects } = play(live(), received(good, ATTACH, good), [{ type: 'share-granted' }]);
     expect(effects).toEqual([
       { type: 'publish', frames: [good] },
       { type: 'close', code: 'operation-unexpected' },

@@ -12,6 +12,7 @@ import {
 import type { Cover } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import { OUTBOUND_BYTES_MAX, PRIVATE_FRAMES_MAX } from '../src/limits.ts';
+import { BOUNDLESS } from './boundless.ts';
 import { CoveredRoom, settle } from './covered-room.ts';
 import type { MemberStream } from './covered-room.ts';
 import { fingerprint, makeBody, makeCommit } from '@sotto/fixtures/relay-member';
@@ -92,7 +93,7 @@ describe('the relay in stealth', () => {
   });
 
   test('delivers everything in order, and refusals behind the entries stored before them', async () => {
-    const room = new CoveredRoom('stealth-4');
+    const room = new CoveredRoom('stealth-4', BOUNDLESS);
     const [one, two] = [await room.join(), await room.join()];
     const bodies = Array.from({ length: 30 }, () => makeBody(1));
     for (const [index, body] of bodies.entries()) {
@@ -162,7 +163,7 @@ describe('the relay in stealth', () => {
   });
 
   test('holds a bounded number of refusals for a member, and closes a member that causes more', async () => {
-    const room = new CoveredRoom('stealth-4');
+    const room = new CoveredRoom('stealth-4', BOUNDLESS);
     const [rude, other] = [await room.join(), await room.join()];
     for (let index = 0; index < PRIVATE_FRAMES_MAX; index += 1) rude.publish(WORDS, 7);
     await settle();

@@ -9,6 +9,8 @@ import { silentLog } from '../src/log.ts';
 import { MemoryRoomStore } from '../src/store/memory-room-store.ts';
 import { Connection } from '../src/connection.ts';
 import { FairQueue } from '../src/fair-queue.ts';
+import { ALLOWANCES } from '../src/fair-share.ts';
+import type { Allowances } from '../src/fair-share.ts';
 import { CATCH_UP_ITERATION_BYTES, ITERATION_BYTES_MAX } from '../src/limits.ts';
 import { Rooms } from '../src/rooms.ts';
 import { flushImmediately } from '../src/flush-schedule.ts';
@@ -37,6 +39,13 @@ export class MemberStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.writes.push({ at: this.#clock.now(), bytes: chunk.length });
+    this.receive(chunk);
+    if (this.accepts) done();
+    else this.#waiting.push(done);
+  }
+
+  /** The member has what the relay wrote. */
+  protected receive(chunk: Buffer): void {
     const frames = this.#splitter.push(chunk);
     if (!frames.ok) throw new Error('the relay wrote something that is no frame');
     for (const bytes of frames.value) {
@@ -44,8 +53,6 @@ export class MemberStream extends Duplex {
       if (!frame.ok) throw new Error(frame.code);
       this.frames.push(frame.value);
     }
-    if (this.accepts) done();
-    else this.#waiting.push(done);
   }
 
   /** Takes what waits, and goes on taking. */
@@ -73,21 +80,28 @@ export class CoveredRoom {
   readonly #cover: Cover;
   readonly #connections: Connection[] = [];
 
-  constructor(cover: Cover) {
+  constructor(cover: Cover, allowances: Allowances = ALLOWANCES) {
     this.#cover = cover;
     this.#rooms = new Rooms({
       store: new MemoryRoomStore({ clock: this.clock }),
       clock: this.clock,
       flushSchedule: flushImmediately,
+      allowances,
       log: silentLog,
     });
   }
 
   /** @returns the stream of a member that has attached. */
   async join(from = 0): Promise<MemberStream> {
+    const stream = new MemberStream(this.clock);
+    await this.attach(stream, from);
+    return stream;
+  }
+
+  /** Attaches a member over this stream. */
+  async attach(stream: MemberStream, from = 0): Promise<void> {
     if (this.#connections.length === 0)
       await this.#rooms.create(this.room.roomId, { ...this.room, cover: this.#cover }, 1);
-    const stream = new MemberStream(this.clock);
     // The dice are four bytes; of the rest only the length counts here.
     const random = (length: number): Uint8Array => (length === 4 ? this.#random.bytes(4) : new Uint8Array(length));
     this.#connections.push(
@@ -107,7 +121,6 @@ export class CoveredRoom {
     const signature = signAttach(this.room, challenge.value, from);
     stream.push(encodeAttach({ roomId: this.room.roomId, from, signature }));
     await settle();
-    return stream;
   }
 
   /** Moves on, and lets what was begun come to its end. */

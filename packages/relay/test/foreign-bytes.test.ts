@@ -40,6 +40,7 @@ function live(): ConnectionState {
     from: 1,
     attached: { commitNumber: 1, oldest: 1, next: 4 },
     cover: 'off',
+    uplink: undefined,
   });
   return step(admitted, { type: 'log-delivered', next: 4, atEnd: true });
 }

@@ -13,6 +13,7 @@ import { startRelay } from '../src/relay.ts';
 import { TestHost } from '@sotto/fixtures/relay-host';
 import { fingerprint, makeBody, makeRoom, TestMember } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
+import { BOUNDLESS } from './boundless.ts';
 import { openRelay, passTimeDuring } from './relay-fixture.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -66,7 +67,7 @@ describe('closing the relay', () => {
   });
 
   test('does not wait for a member that does not read', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const member = await fixture.join(await fixture.room());
     member.socket.pause();
     member.publish(...Array.from({ length: 200 }, () => makeBody(3)));

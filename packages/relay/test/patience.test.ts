@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestMember, TestRoom } from '@sotto/fixtures/relay-member';
 import { PROGRESS_LIMIT_MS } from '../src/limits.ts';
+import { BOUNDLESS } from './boundless.ts';
 import { fullRoom, iterations, openRelay } from './relay-fixture.ts';
 import type { RelayFixture } from './relay-fixture.ts';
 
@@ -204,7 +205,7 @@ describe('a member that reads a long log slowly', () => {
 });
 
 test('rooms whose logs do not fit together give up the oldest frames of the longest, in relay and store', async () => {
-  const fixture = await openRelay();
+  const fixture = await openRelay({ allowances: BOUNDLESS });
   const [first, second] = [await fullRoom(fixture), await fullRoom(fixture)];
   const third = await fixture.room();
   const writer = await fixture.join(third);

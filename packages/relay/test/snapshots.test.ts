@@ -16,6 +16,7 @@ import {
 } from '../src/limits.ts';
 import { fingerprint, makeBody, makeCommit, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestSnapshot, TestMember } from '@sotto/fixtures/relay-member';
+import { BOUNDLESS } from './boundless.ts';
 import { fullRoom, iterations, openRelay } from './relay-fixture.ts';
 import type { RelayFixture } from './relay-fixture.ts';
 
@@ -259,7 +260,7 @@ describe('going back in the log', () => {
   });
 
   test('leaves nothing out and shows nothing twice while others go on publishing', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [writer, member] = [await fixture.join(room), await fixture.join(room)];
     await fillLog(fixture, writer, 320);
