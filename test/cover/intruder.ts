@@ -12,6 +12,7 @@ import {
   decodeContent,
   decodeGroupPlaintext,
   decodeSnapshotPlaintext,
+  encodeBundleFrame,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
 import type { CommittedBody, Frame, GroupPlaintext, SnapshotPlaintext } from '@sotto/protocol';
@@ -41,6 +42,7 @@ export class Intruder {
   #pending: PendingCommit | undefined;
   #pieces: Uint8Array[] = [];
   #groupInfo: Uint8Array | undefined;
+  #frames: Uint8Array[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(room: CoveredRoom, holder: StringHolder, engine: GroupEngine, keys: GroupKeys) {
@@ -131,15 +133,17 @@ export class Intruder {
 
   async #onPlaintext(plaintext: GroupPlaintext, place: CommittedBody | undefined): Promise<void> {
     if (plaintext.kind === 'message') await this.#onMessage(plaintext.bytes);
+    if (plaintext.kind === 'leave' || plaintext.kind === 'order') this.#frames.push(encodeBundleFrame(plaintext));
     if (plaintext.kind === 'group-info') this.#groupInfo = plaintext.bytes.slice();
     if (plaintext.kind !== 'piece' || place === undefined) return;
     if (plaintext.index === 0) this.#pieces = [];
     this.#pieces.push(plaintext.bytes.slice());
     if (place.index < place.count - 1) return;
     const commit = concatBytes(...this.#pieces);
+    const frames = this.#frames.splice(0);
     const isOwn = this.#pending !== undefined && Buffer.from(this.#pending.commit).equals(commit);
     if (isOwn) this.#group = await this.#pending?.merge();
-    else await this.#group?.processCommit({ commit, groupInfo: this.#groupInfo });
+    else await this.#group?.processCommit({ commit, groupInfo: this.#groupInfo, frames });
     if (isOwn) this.#pending = undefined;
     this.#onEpoch();
   }

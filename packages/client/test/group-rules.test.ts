@@ -359,7 +359,7 @@ describe('an upload', () => {
     expect([viewOf(anna), viewOf(ben)]).toEqual(before);
     for (const each of [anna, ben]) {
       const by = each === anna ? 'own' : 'other';
-      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove' });
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'bundle-differs' });
     }
     // Control: without the frame between them, they are one upload.
     expect(await anna.rotate()).toBe(true);

@@ -10,6 +10,7 @@ export const GROUP_CODES = {
   'group-removed': 'this member is no longer in the group',
   'epoch-old': 'bytes of an epoch whose keys are gone',
   'epoch-future': 'bytes of an epoch that this member has not reached: a commit is missing',
+  'bundle-differs': 'a commit that was made for other leave proofs or orders than those in its bundle',
   'group-info-form': 'a GroupInfo with other extensions than external_pub',
   'group-info-missing': 'a commit without the GroupInfo of the epoch that it begins, or with two',
   'group-info-differs': 'a GroupInfo that is not that of the epoch, or that its signer has not signed',

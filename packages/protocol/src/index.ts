@@ -75,9 +75,10 @@ export type { AdminReply, AdminRequest } from './admin.ts';
 export {
   decodeGroupPlaintext,
   decodeSnapshotPlaintext,
+  encodeBundleFrame,
   encodeGroupPlaintext,
   encodeSnapshotPlaintext,
   messageCapacity,
   pieceCapacity,
 } from './group-plaintext.ts';
-export type { GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';
+export type { BundleFrame, GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';
