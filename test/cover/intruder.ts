@@ -2,8 +2,8 @@
 // every key that it gets on every frame that it was shown.
 
 import { openEnvelope, Secret } from '@sotto/crypto';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { Group, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, memberIdOf } from '@sotto/crypto/mls';
+import type { Group, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   concatBytes,
@@ -34,12 +34,15 @@ export class Intruder {
   /** Every key of an envelope that it ever had. */
   readonly #held: Secret[];
   readonly #envelopesSeen: Uint8Array[] = [];
+  /** Of each leaf under which it came in, 16 bytes. */
+  readonly memberIds: Uint8Array[] = [];
   /** Every plaintext that one of its keys opened. */
   readonly #read: Uint8Array[] = [];
   #good: SnapshotPlaintext | undefined;
   #number = 0;
   #group: Group | undefined;
   #pending: PendingCommit | undefined;
+  #identity: GroupIdentity | undefined;
   #pieces: Uint8Array[] = [];
   #groupInfo: Uint8Array | undefined;
   #frames: Uint8Array[] = [];
@@ -62,9 +65,9 @@ export class Intruder {
     return new Intruder(room, await StringHolder.attach(room), engine, keys);
   }
 
-  /** Whether its own commit was stored. */
+  /** Whether a commit of its own was stored. */
   get isIn(): boolean {
-    return this.#group !== undefined;
+    return this.memberIds.length > 0;
   }
 
   /** Whether anything that it could read has these bytes in it. */
@@ -91,7 +94,8 @@ export class Intruder {
       this.#holder.fetchSnapshot('previous-snapshot');
       return;
     }
-    const made = await this.#engine.joinGroup(this.#good, createGroupIdentity(this.#room.random.bytes));
+    this.#identity = createGroupIdentity(this.#room.random.bytes);
+    const made = await this.#engine.joinGroup(this.#good, this.#identity);
     if (!made.ok) throw new Error(made.code);
     this.#pending = made.value;
     const { commit, snapshot: state } = made.value;
@@ -144,7 +148,10 @@ export class Intruder {
     const isOwn = this.#pending !== undefined && Buffer.from(this.#pending.commit).equals(commit);
     if (isOwn) this.#group = await this.#pending?.merge();
     else await this.#group?.processCommit({ commit, groupInfo: this.#groupInfo, frames });
+    if (isOwn && this.#identity !== undefined) this.memberIds.push(memberIdOf(this.#identity.memberKey));
     if (isOwn) this.#pending = undefined;
+    // A commit has removed it.
+    if (this.#group?.status !== 'active') this.#group = undefined;
     this.#onEpoch();
   }
 

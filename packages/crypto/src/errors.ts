@@ -35,6 +35,7 @@ export const GROUP_CODES = {
   'policy-locked': 'the room is locked: nobody joins',
   'policy-knock': 'the room admits joiners that knocked: a join without an admission is refused',
   'policy-add': 'a member that may not add others',
+  'policy-evict': 'a commit with an evict order that another member has to carry out, or that leaves others in',
   'policy-remove': 'a member that may not remove this other member',
 } as const;
 export type GroupCode = keyof typeof GROUP_CODES;

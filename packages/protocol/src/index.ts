@@ -48,7 +48,15 @@ export { followCommits } from './commit-progress.ts';
 export type { CommitProgress } from './commit-progress.ts';
 export { decodeContent, encodeContent } from './content.ts';
 export type { Content, ContentHeader, PlainAccess, PresenceStatus } from './content.ts';
-export { copyAccess, decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
+export {
+  copyAccess,
+  copyOrder,
+  decodeMove,
+  decodeSignedOrder,
+  encodeMove,
+  encodeSignedOrder,
+  orderStatement,
+} from './order.ts';
 export type { Access, AccessMode, Move, Order, PlainMode, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, fragmentCapacity, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';

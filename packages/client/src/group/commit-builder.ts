@@ -25,7 +25,7 @@ import { authorizationFrames, EMPTY_BUNDLE } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
 import type { CommitParts } from './envelopes.ts';
 import type { GroupState } from './state.ts';
-import { accessAfter, leaveOf } from './commit-policy.ts';
+import { accessAfter, evictionsOf, isListed, leaveOf } from './commit-policy.ts';
 import type { Authorizations } from './commit-policy.ts';
 import { leaversOfOneCommit, silentOf } from './group-view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
@@ -95,19 +95,21 @@ export class CommitBuilder {
     return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
   }
 
-  /** `move`: the way to the room in which the members of the next epoch go on. */
+  /**
+   * An eviction removes all members that its order does not list. `move`: the way to the room in
+   * which the members of the next epoch go on.
+   */
   async order(orders: readonly SignedOrder[], move?: Move): Made {
-    const { ledger, self } = this.#state;
-    const evicted: GroupMember[] = [];
     for (const order of orders) {
-      const code = ledger.refuseOrder(order);
+      const code = this.#state.ledger.refuseOrder(order);
       if (code !== undefined) return refuse(code);
-      if (order.type !== 'evict') continue;
-      const member = this.#state.inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
-      if (member === undefined || equalBytes(member.memberId, self)) return refuse('member-unknown');
-      evicted.push(member);
     }
-    return this.#rotate(orders, evicted, move);
+    const evictions = evictionsOf({ orders });
+    const isOurs = evictions.every(({ listed: [first] }) => first !== undefined && equalBytes(first, this.#state.self));
+    if (!isOurs) return refuse('policy-evict');
+    const { roster } = this.#state.inside();
+    const gone = roster.filter((member) => evictions.some(({ listed }) => !isListed(listed, member)));
+    return this.#rotate(orders, gone, move);
   }
 
   republishSnapshot(): Promise<Upload> {
@@ -123,9 +125,10 @@ export class CommitBuilder {
   /** Rotates, and removes `removed` and as many leavers as one commit has room for. */
   #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[], move?: Move): Made {
     const parts = this.#state.parts();
-    const leavers = leaversOfOneCommit(parts).filter((member) => !includes(removed, member));
+    const leavers = leaversOfOneCommit(parts);
     const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
-    const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
+    const others = leavers.filter((member) => !includes(removed, member));
+    const gone = [...removed, ...others].map(({ memberId }) => memberId);
     const propose: Propose = (group, frames) =>
       gone.length === 0 ? group.rotate(frames) : group.removeMembers(gone, frames);
     return this.#commit({ orders, leaves }, propose, move);

@@ -2,7 +2,7 @@
 // PROTOCOL.md §5.8.
 
 import type { BundleFrames } from '@sotto/crypto/mls';
-import { concatBytes, copyAccess, encodeBundleFrame } from '@sotto/protocol';
+import { concatBytes, copyOrder, encodeBundleFrame } from '@sotto/protocol';
 import type { BundleFrame, LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
 import type { Authorizations } from './commit-policy.ts';
 import { AUTHORIZATIONS_MAX } from '../limits.ts';
@@ -75,11 +75,6 @@ export function addLeave(bundle: CommitBundle, proof: LeaveProof): CommitBundle 
 export function addOrder(bundle: CommitBundle, order: SignedOrder): CommitBundle {
   const orders = [...bundle.orders, copyOrder(order)];
   return orders.length > AUTHORIZATIONS_MAX ? bundle : { ...bundle, orders };
-}
-
-function copyOrder(order: SignedOrder): SignedOrder {
-  if (order.type === 'access') return copyAccess(order);
-  return { ...order, memberId: order.memberId.slice(), signature: order.signature.slice() };
 }
 
 /**
