@@ -5,7 +5,7 @@
 
 import { cpus, loadavg } from 'node:os';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { CommitAndInfo, Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
+import type { CommitAndBundle, Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { pureCrypto } from '@sotto/crypto/pure';
 import { benchIdle } from './bench-idle.ts';
@@ -120,7 +120,7 @@ async function measureRoom(primitives: GroupCrypto, suite: GroupSuite, sizes: re
 }
 
 /** A commit as the log has it. */
-function sent({ commit, snapshot }: PendingCommit): CommitAndInfo {
+function sent({ commit, snapshot }: PendingCommit): CommitAndBundle {
   return { commit, groupInfo: snapshot.groupInfo };
 }
 

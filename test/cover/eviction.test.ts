@@ -118,6 +118,73 @@ test.each([0, 700])(
   },
 );
 
+/**
+ * Eve has come in under a second key before the host offers the other room; the moderator listed the
+ * members before that. `list`: what the order lists.
+ */
+async function evictBehindJoin(
+  cover: Cover,
+  seed: number,
+  list: (listed: readonly Uint8Array[], second: Intruder) => readonly Uint8Array[],
+): Promise<{ readonly scene: Scene; readonly second: Intruder; readonly late: RoomMember }> {
+  const scene = await openScene(cover, { seed });
+  const { room, host, eve } = scene;
+  const house = room.host;
+  const second = await Intruder.attach(room);
+  const offered = Promise.withResolvers<undefined>();
+  const genuine = house.evict.bind(house);
+  house.evict = async (memberId, listed) => {
+    await offered.promise;
+    return genuine(memberId, list(listed, second));
+  };
+  host.client.evict(eve.client.fingerprint);
+  second.comeIn();
+  const late = room.enter('late', { elsewhere: house.rooms });
+  await room.clock.advance(COMING_MS);
+  expect(second.memberIds).toHaveLength(1);
+  expect(statesOf(late).at(-1)).toBe('joined');
+  offered.resolve(undefined);
+  await room.clock.advance(MOVING_MS);
+  expect(statesOf(eve).at(-1)).toBe('closed evicted');
+  return { scene, second, late };
+}
+
+test.each(['off', 'jitter', 'stealth-8'] as const)(
+  'in %s an evicted member that joins under another key before the commit is removed by it, and does not learn the way',
+  { timeout: EVICTIONS * RUN_LIMIT_MS },
+  async (cover) => {
+    for (let seed = 1; seed <= EVICTIONS; seed += 1) {
+      const { scene, second, late } = await evictBehindJoin(cover, seed, (listed) => listed);
+      const { room, host, ben, intruders } = scene;
+      const { invite } = room.host.last;
+      for (const member of [host, ben]) {
+        expect(told(member, 'moved')).toEqual([{ type: 'moved', invite: encodeInvite(invite) }]);
+        const reasons = told(member, 'removed').map(({ reason }) => reason);
+        expect(reasons.filter((reason) => reason === 'unlisted')).toHaveLength(2);
+      }
+      for (const intruder of [second, ...intruders]) {
+        expect(intruder.hasRead(invite.roomSecret)).toBe(false);
+        expect(intruder.hasRead(invite.onionKey)).toBe(false);
+      }
+      // An honest newcomer of that minute is removed, too, and told so.
+      expect(statesOf(late).at(-1)).toBe('closed unlisted');
+      expect(told(late, 'moved')).toEqual([]);
+      await expectTalk(scene);
+      end(scene);
+    }
+  },
+);
+
+test.each(['off', 'stealth-8'] as const)(
+  'control: in %s it learns the way where the order lists its second key',
+  { timeout: RUN_LIMIT_MS },
+  async (cover) => {
+    const { scene, second } = await evictBehindJoin(cover, 1, (listed, { memberIds }) => [...listed, ...memberIds]);
+    expect(second.hasRead(scene.room.host.last.invite.roomSecret)).toBe(true);
+    end(scene);
+  },
+);
+
 test.each(['jitter', 'stealth-8', 'stealth-32'] as const)(
   'control: in %s it learns it where a member says the way in the next epoch',
   { timeout: RUN_LIMIT_MS },

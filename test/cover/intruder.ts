@@ -2,8 +2,8 @@
 // every key that it gets on every frame that it was shown.
 
 import { openEnvelope, Secret } from '@sotto/crypto';
-import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
-import type { Group, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
+import { createGroupIdentity, deriveGroupKeys, GroupEngine, memberIdOf } from '@sotto/crypto/mls';
+import type { Group, GroupIdentity, GroupKeys, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import {
   concatBytes,
@@ -12,6 +12,7 @@ import {
   decodeContent,
   decodeGroupPlaintext,
   decodeSnapshotPlaintext,
+  encodeBundleFrame,
   UPLOAD_ID_BYTES,
 } from '@sotto/protocol';
 import type { CommittedBody, Frame, GroupPlaintext, SnapshotPlaintext } from '@sotto/protocol';
@@ -33,14 +34,18 @@ export class Intruder {
   /** Every key of an envelope that it ever had. */
   readonly #held: Secret[];
   readonly #envelopesSeen: Uint8Array[] = [];
+  /** Of each leaf under which it came in, 16 bytes. */
+  readonly memberIds: Uint8Array[] = [];
   /** Every plaintext that one of its keys opened. */
   readonly #read: Uint8Array[] = [];
   #good: SnapshotPlaintext | undefined;
   #number = 0;
   #group: Group | undefined;
   #pending: PendingCommit | undefined;
+  #identity: GroupIdentity | undefined;
   #pieces: Uint8Array[] = [];
   #groupInfo: Uint8Array | undefined;
+  #frames: Uint8Array[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(room: CoveredRoom, holder: StringHolder, engine: GroupEngine, keys: GroupKeys) {
@@ -60,9 +65,9 @@ export class Intruder {
     return new Intruder(room, await StringHolder.attach(room), engine, keys);
   }
 
-  /** Whether its own commit was stored. */
+  /** Whether a commit of its own was stored. */
   get isIn(): boolean {
-    return this.#group !== undefined;
+    return this.memberIds.length > 0;
   }
 
   /** Whether anything that it could read has these bytes in it. */
@@ -89,7 +94,8 @@ export class Intruder {
       this.#holder.fetchSnapshot('previous-snapshot');
       return;
     }
-    const made = await this.#engine.joinGroup(this.#good, createGroupIdentity(this.#room.random.bytes));
+    this.#identity = createGroupIdentity(this.#room.random.bytes);
+    const made = await this.#engine.joinGroup(this.#good, this.#identity);
     if (!made.ok) throw new Error(made.code);
     this.#pending = made.value;
     const { commit, snapshot: state } = made.value;
@@ -131,16 +137,21 @@ export class Intruder {
 
   async #onPlaintext(plaintext: GroupPlaintext, place: CommittedBody | undefined): Promise<void> {
     if (plaintext.kind === 'message') await this.#onMessage(plaintext.bytes);
+    if (plaintext.kind === 'leave' || plaintext.kind === 'order') this.#frames.push(encodeBundleFrame(plaintext));
     if (plaintext.kind === 'group-info') this.#groupInfo = plaintext.bytes.slice();
     if (plaintext.kind !== 'piece' || place === undefined) return;
     if (plaintext.index === 0) this.#pieces = [];
     this.#pieces.push(plaintext.bytes.slice());
     if (place.index < place.count - 1) return;
     const commit = concatBytes(...this.#pieces);
+    const frames = this.#frames.splice(0);
     const isOwn = this.#pending !== undefined && Buffer.from(this.#pending.commit).equals(commit);
     if (isOwn) this.#group = await this.#pending?.merge();
-    else await this.#group?.processCommit({ commit, groupInfo: this.#groupInfo });
+    else await this.#group?.processCommit({ commit, groupInfo: this.#groupInfo, frames });
+    if (isOwn && this.#identity !== undefined) this.memberIds.push(memberIdOf(this.#identity.memberKey));
     if (isOwn) this.#pending = undefined;
+    // A commit has removed it.
+    if (this.#group?.status !== 'active') this.#group = undefined;
     this.#onEpoch();
   }
 

@@ -234,7 +234,7 @@ describe('an eviction', () => {
   test('opens a second room, and orders the first to remove the member and to move', async () => {
     const before = await open();
     const { order, move } = await evict();
-    expect(order).toMatchObject({ type: 'evict', number: 2, memberId: MEMBER_ID });
+    expect(order).toMatchObject({ type: 'evict', number: 2, memberId: MEMBER_ID, listed: [OTHER_ID] });
     expect([isOrderOf(before, order), isOrderOf(before, move)]).toEqual([true, true]);
     expect(move.roomSecret).not.toEqual(before.roomSecret);
     expect(tor.onions).toEqual([before, move].map(({ onionKey }) => onionAddressOf(onionKey)));

@@ -173,7 +173,7 @@ export class Client {
    * Removes the member of this fingerprint and moves the room to another onion; for the host's own
    * client. Emits `removed`, `moderated: evicted`, `moved` with the new invite, and the events of a
    * join. The new room is listed: it takes the other members of now, and admits anyone else as in
-   * mode knock.
+   * mode knock. A member that has joined meanwhile is removed, too, as `unlisted`.
    * Errors: `member-unknown`, `move-unknown`, and those of `setAccess`.
    */
   evict(who: string): void {
@@ -221,11 +221,11 @@ export class Client {
     return view?.members.find(({ memberKey, self }) => !self && fingerprint(memberKey) === who);
   }
 
-  /** The members, this one included, that have not said goodbye; empty outside of the group. */
+  /** The members that have not said goodbye, this one first; empty outside of the group. */
   #stayingIds(): Uint8Array[] {
     const { members = [], leavers = [] } = this.#runner.session.membership.view ?? {};
     const staying = members.filter(({ memberId }) => !leavers.some((leaver) => equalBytes(leaver, memberId)));
-    return staying.map(({ memberId }) => memberId);
+    return staying.sort((one, other) => Number(other.self) - Number(one.self)).map(({ memberId }) => memberId);
   }
 
   async #ask(

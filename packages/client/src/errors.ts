@@ -21,6 +21,7 @@ export const CLIENT_CODES = [
   'room-locked',
   'knock-unanswered',
   'evicted',
+  'unlisted',
   'member-unknown',
   'moderator-missing',
   'moderator-busy',

@@ -111,7 +111,7 @@ class Scene {
       }
       case 'evict':
         if (actor === second || this.inside.length < 3) return false;
-        return this.#try(actor, membership.order([this.log.moderator.evict(second.membership.memberId)]));
+        return this.#try(actor, membership.order([actor.evictionOf(second.membership.memberId)]));
       case 'join':
         return this.#join();
       case 'resync':

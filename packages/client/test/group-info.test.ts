@@ -1,45 +1,24 @@
 // The GroupInfo of a commit: exactly one, in its place, and that of the epoch which the commit
 // begins. Otherwise all members stay in their epoch, the commit's maker included.
 
-import { sealEnvelope } from '@sotto/crypto';
-import { encodeGroupPlaintext } from '@sotto/protocol';
 import type { GroupPlaintext } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
-import { keysOf, named, readAll, room, viewOf } from './group-room.ts';
-import type { GroupLog, GroupReader } from './group-room.ts';
-import { Rogue } from './group-rogue.ts';
-
-const PLAINTEXT_BYTES = 4_028;
+import { named, readAll, room, viewOf } from './group-room.ts';
+import type { GroupReader } from './group-room.ts';
+import { post, readFrames } from './group-rogue.ts';
 
 type Change = (frames: readonly GroupPlaintext[], foreign: GroupPlaintext) => readonly GroupPlaintext[];
 const isInfo = ({ kind }: GroupPlaintext): boolean => kind === 'group-info';
-
-/** The frames of an upload as a string holder reads them; its dummies are noise to it. */
-async function framesOf(log: GroupLog, bodies: readonly Uint8Array[]): Promise<GroupPlaintext[]> {
-  const { envelopes } = await Rogue.open(log);
-  return bodies.map((body) => {
-    const { plaintext } = envelopes.open(body, undefined);
-    return plaintext.ok ? plaintext.value : { kind: 'dummy' };
-  });
-}
-
-/** Puts frames into the log as one commit, as anyone with the connection string can seal them. */
-function post(log: GroupLog, frames: readonly GroupPlaintext[]): void {
-  const { joinKey } = keysOf(log);
-  log.commitFrames(
-    frames.map((frame) => sealEnvelope(joinKey, encodeGroupPlaintext(frame, PLAINTEXT_BYTES), log.random.bytes)),
-  );
-}
 
 /** Commits what anna has made after a change to its frames. */
 async function commitChanged(anna: GroupReader, members: readonly GroupReader[], change: Change): Promise<void> {
   const { log } = anna;
   const foreign = await anna.membership.rotate();
   if (!foreign.ok) throw new Error(foreign.code);
-  const [other] = (await framesOf(log, foreign.value.bodies)).filter(isInfo);
+  const [other] = (await readFrames(log, foreign.value.bodies)).filter(isInfo);
   const made = await anna.membership.rotate();
   if (!made.ok || other === undefined) throw new Error('no commit');
-  post(log, change(await framesOf(log, made.value.bodies), other));
+  post(log, change(await readFrames(log, made.value.bodies), other));
   await readAll(members);
 }
 
@@ -82,7 +61,7 @@ describe('a commit', () => {
     const carla = await log.member('carla');
     const made = await carla.membership.join(log.snapshot?.bytes ?? new Uint8Array(0), false);
     if (!made.ok) throw new Error(made.code);
-    const frames = await framesOf(log, made.value.bodies);
+    const frames = await readFrames(log, made.value.bodies);
     post(
       log,
       frames.filter((frame) => !isInfo(frame)),

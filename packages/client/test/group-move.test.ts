@@ -25,7 +25,7 @@ function moveOf(member: GroupReader): Move | undefined {
 
 function evict(committer: GroupReader, evicted: GroupReader): Promise<boolean> {
   const { moderator } = committer.log;
-  const order = moderator.evict(evicted.membership.memberId);
+  const order = committer.evictionOf(evicted.membership.memberId);
   return committer.commit(committer.membership.order([order], moderator.move(THERE)));
 }
 
@@ -53,7 +53,7 @@ describe('a move', () => {
   test('is made anew under another key when another commit came first', async () => {
     const { log, members, person } = await inhabited(702, ['anna', 'ben', 'carla']);
     const [anna, carla] = [person('anna'), person('carla')];
-    const order = log.moderator.evict(person('ben').membership.memberId);
+    const order = anna.evictionOf(person('ben').membership.memberId);
     const late = anna.membership.order([order], log.moderator.move(THERE));
     await late;
     await carla.rotate();

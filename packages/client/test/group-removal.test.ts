@@ -15,9 +15,9 @@ import { Rogue, withRogue } from './group-rogue.ts';
 
 describe('an eviction', () => {
   test('by the moderator’s order removes the member for all members, with its reason', async () => {
-    const { log, members, person } = await inhabited(50, ['anna', 'ben', 'carla']);
+    const { members, person } = await inhabited(50, ['anna', 'ben', 'carla']);
     const [anna, ben, carla] = [person('anna'), person('ben'), person('carla')];
-    await anna.order(log.moderator.evict(ben.membership.memberId));
+    await anna.order(anna.evictionOf(ben.membership.memberId));
     await readAll(members);
     expect(ben.news).toEqual({ kind: 'removed', reason: 'evicted' });
     expect(ben.membership.view).toBeUndefined();
@@ -32,11 +32,18 @@ describe('an eviction', () => {
     const { log, members, person, rogue } = await withRogue(51, ['anna', 'ben', 'carla']);
     const { memberId } = person('ben').membership;
     const before = members.map(viewOf);
-    const others: readonly Uint8Array[] = [person('carla').membership.memberId, log.random.bytes(16)];
-    for (const orders of [[], others.map((other) => log.moderator.evict(other))]) {
+    const { moderator } = log;
+    const ids = [memberIdOf(rogue.identity.memberKey), ...members.map(({ membership }) => membership.memberId)];
+    const [own = memberId, annas = memberId] = ids;
+    const cases = [
+      [[], 'policy-remove'],
+      [[moderator.evict(log.random.bytes(16), ids)], 'policy-remove'],
+      [[moderator.evict(person('carla').membership.memberId, [own, annas, memberId])], 'policy-evict'],
+    ] as const;
+    for (const [orders, code] of cases) {
       await rogue.remove([memberId], { orders });
       await readAll(members);
-      for (const member of members) expect(member.news).toEqual(refusedRemoval);
+      for (const member of members) expect(member.news).toEqual({ ...refusedRemoval, code });
       expect(members.map(viewOf)).toEqual(before);
       // The rogue is alone in the epoch of its refused commit, so it resyncs.
       await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
@@ -45,7 +52,8 @@ describe('an eviction', () => {
       before.splice(0, before.length, ...members.map(viewOf));
     }
     // Control: with the order for ben, the same commit is accepted.
-    await rogue.remove([memberId], { orders: [log.moderator.evict(memberId)] });
+    const carlas = person('carla').membership.memberId;
+    await rogue.remove([memberId], { orders: [moderator.evict(memberId, [own, annas, carlas])] });
     await readAll(members);
     expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
     expectOneView(without(members, person('ben')));
@@ -53,20 +61,94 @@ describe('an eviction', () => {
 
   test('does not count if its order is in another commit, or before it in the log', async () => {
     const { log, members, person, rogue } = await withRogue(52, ['anna', 'ben']);
-    const order = log.moderator.evict(person('ben').membership.memberId);
-    await rogue.rotate({ orders: [order] });
+    const { memberId } = person('ben').membership;
+    const stay = [memberIdOf(rogue.identity.memberKey), person('anna').membership.memberId];
+    await rogue.rotate({ orders: [log.moderator.evict(memberId, stay)] });
     await readAll(members);
-    await rogue.remove([person('ben').membership.memberId]);
+    for (const member of members) expect(member.news).toEqual({ ...refusedRemoval, code: 'policy-evict' });
+    await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
+    await rogue.join(true);
+    await readAll(members);
+    await rogue.remove([memberId]);
     await readAll(members);
     for (const member of members) expect(member.news).toEqual(refusedRemoval);
   });
 
-  test('cannot be committed by the evicted member, nor for an unknown member', async () => {
-    const { log, person } = await inhabited(53, ['anna', 'ben']);
-    const anna = person('anna').membership;
-    for (const memberId of [anna.memberId, log.random.bytes(16)]) {
-      expect(await anna.order([log.moderator.evict(memberId)])).toEqual({ ok: false, code: 'member-unknown' });
+  test('is carried out by the first listed member alone', async () => {
+    const { log, members, person, rogue } = await withRogue(53, ['anna', 'ben', 'carla']);
+    const [anna, carla] = [person('anna'), person('carla')];
+    const { memberId } = person('ben').membership;
+    const order = anna.evictionOf(memberId);
+    expect(await carla.membership.order([order])).toEqual({ ok: false, code: 'policy-evict' });
+    const none = log.moderator.evict(memberId, []);
+    expect(await anna.membership.order([none])).toEqual({ ok: false, code: 'policy-evict' });
+    await rogue.remove([memberId], { orders: [order] });
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual({ ...refusedRemoval, code: 'policy-evict' });
+    // Control: of its first member the same order is taken.
+    await anna.order(order);
+    await readAll(members);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
+    expectOneView([anna, carla]);
+  });
+
+  test('removes each member that its list leaves out, and is refused if one of them stays', async () => {
+    const { log, members, person, rogue } = await withRogue(56, ['anna', 'ben', 'carla']);
+    const { memberId } = person('ben').membership;
+    const stay = [memberIdOf(rogue.identity.memberKey), person('anna').membership.memberId];
+    const order = log.moderator.evict(memberId, [...stay, person('carla').membership.memberId]);
+    const dora = await log.member('dora');
+    await dora.join();
+    await readAll(members);
+    await rogue.follow();
+    const before = viewOf(dora);
+    await rogue.remove([memberId], { orders: [order] });
+    await readAll([...members, dora]);
+    for (const member of [...members, dora]) {
+      expect(member.news).toEqual({ ...refusedRemoval, code: 'policy-evict' });
+      expect(viewOf(member)).toEqual(before);
     }
+    await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
+    await rogue.join(true);
+    await readAll([...members, dora]);
+    await rogue.remove([memberId, dora.membership.memberId], { orders: [order] });
+    await readAll([...members, dora]);
+    expect(person('ben').news).toEqual({ kind: 'removed', reason: 'evicted' });
+    expect(dora.news).toEqual({ kind: 'removed', reason: 'unlisted' });
+    const stayed = [person('anna'), person('carla')];
+    for (const member of stayed)
+      expect(removals(member).slice(-2)).toEqual([
+        [idOf(person('ben').membership), 'evicted'],
+        [idOf(dora.membership), 'unlisted'],
+      ]);
+    expectOneView(stayed);
+  });
+
+  test('removes a listed member for another reason alone', async () => {
+    const { log, members, person, rogue } = await withRogue(57, ['anna', 'ben', 'carla']);
+    const { memberId } = person('ben').membership;
+    const ids = [rogue.identity.memberKey].map(memberIdOf);
+    const order = log.moderator.evict(memberId, [
+      ...ids,
+      person('anna').membership.memberId,
+      person('carla').membership.memberId,
+    ]);
+    await rogue.remove([memberId, person('carla').membership.memberId], { orders: [order] });
+    await readAll(members);
+    for (const member of members) expect(member.news).toEqual(refusedRemoval);
+    await person('anna').putSnapshot(person('anna').membership.republishSnapshot());
+    await rogue.join(true);
+    await readAll(members);
+    await person('carla').leave();
+    await readAll(without(members, person('carla')));
+    await rogue.follow();
+    // Control: after its goodbye it is removed beside the evicted.
+    await rogue.remove([memberId, person('carla').membership.memberId], { orders: [order], leaves: rogue.proofs });
+    await readAll(without(members, person('carla')));
+    expect(removals(person('anna')).slice(-2)).toEqual([
+      [idOf(person('ben').membership), 'evicted'],
+      [idOf(person('carla').membership), 'left'],
+    ]);
   });
 
   test('leaves the evicted member with keys that open nothing of the next epoch', async () => {
@@ -77,7 +159,7 @@ describe('an eviction', () => {
       rogue.envelopes.open(body ?? new Uint8Array(0), key).sealedBy;
     await anna.send('while it is in the group');
     expect(read(log.entries.at(-1))).toBe('member');
-    await anna.order(log.moderator.evict(memberIdOf(rogue.identity.memberKey)));
+    await anna.order(anna.evictionOf(memberIdOf(rogue.identity.memberKey)));
     await readAll(members);
     await ben.send('when it is out');
     expect(read(log.entries.at(-1))).toBe('nobody');
@@ -90,9 +172,9 @@ describe('an eviction', () => {
   });
 
   test('from an open room does not keep a string holder out, so the room has to move', async () => {
-    const { log, members, person } = await inhabited(55, ['anna', 'ben']);
+    const { members, person } = await inhabited(55, ['anna', 'ben']);
     const [anna, ben] = [person('anna'), person('ben')];
-    await anna.order(log.moderator.evict(ben.membership.memberId));
+    await anna.order(anna.evictionOf(ben.membership.memberId));
     await readAll(members);
     await ben.join(true);
     await anna.read();
@@ -121,10 +203,10 @@ describe('a removed member', () => {
     expect(ben.heard).toEqual(['back again']);
   });
 
-  test('as evicted is not removed by the old order under a new key; control: under the old key it is', async () => {
+  test('as evicted is not removed by the old order under a new key, which others cannot carry out', async () => {
     const { log, members, person, rogue } = await withRogue(72, ['anna', 'ben']);
     const [anna, ben] = [person('anna'), person('ben')];
-    const order = log.moderator.evict(ben.membership.memberId);
+    const order = anna.evictionOf(ben.membership.memberId);
     await anna.order(order);
     await readAll(members);
     expect(ben.news).toEqual({ kind: 'removed', reason: 'evicted' });
@@ -134,18 +216,14 @@ describe('a removed member', () => {
     await rogue.follow();
     await rogue.remove([again.membership.memberId], { orders: [order] });
     await readAll([anna, again]);
-    for (const member of [anna, again]) expect(member.news).toEqual(refusedRemoval);
+    for (const member of [anna, again]) expect(member.news).toEqual({ ...refusedRemoval, code: 'policy-evict' });
     expectOneView([anna, again]);
-    // Control. The rogue is alone in the epoch of its refused commit, so it resyncs.
+    // Control: its first listed member can, and does not keep orders.
     await anna.putSnapshot(anna.membership.republishSnapshot());
-    await rogue.join(true);
-    await anna.read();
-    await ben.join(true);
-    await anna.read();
-    await rogue.follow();
-    await rogue.remove([ben.membership.memberId], { orders: [order] });
-    await anna.read();
-    expect(removals(anna).at(-1)).toEqual([idOf(ben.membership), 'evicted']);
+    await again.read();
+    await anna.order(order);
+    await again.read();
+    expect(again.news).toEqual({ kind: 'removed', reason: 'unlisted' });
   });
 
   test('rejoins by a knock in knock mode', async () => {

@@ -1,9 +1,11 @@
 // A member whose client keeps no rule: it is in the group and commits whatever it likes. All other
 // members must refuse such commits.
 
+import { sealEnvelope } from '@sotto/crypto';
 import type { Secret } from '@sotto/crypto';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
 import type {
+  BundleFrames,
   Group,
   GroupCode,
   GroupIdentity,
@@ -13,20 +15,33 @@ import type {
   PendingCommit,
 } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { COMMIT_PLACE_BYTES, decodeContent, encodeContent, equalBytes } from '@sotto/protocol';
-import type { Decoded, LeaveProof, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
+import {
+  COMMIT_PLACE_BYTES,
+  decodeContent,
+  encodeBundleFrame,
+  encodeContent,
+  encodeGroupPlaintext,
+  equalBytes,
+} from '@sotto/protocol';
+import type { Decoded, GroupPlaintext, LeaveProof, Move, SignedAccess, SignedOrder } from '@sotto/protocol';
 import { forgeJoin, openForgery, withCredential } from '@sotto/fixtures/forged-join';
 import type { Claim } from '@sotto/fixtures/forged-join';
 import type { Room } from '@sotto/fixtures/room';
+import { authorizationFrames } from '../src/group/commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, GroupEnvelopes, leastSizes } from '../src/group/envelopes.ts';
 import { decodeText, encodeText } from '../src/utf8.ts';
-import { inhabited, NO_LOG_HASH, readAll } from './group-room.ts';
+import { inhabited, keysOf, NO_LOG_HASH, readAll } from './group-room.ts';
 import type { GroupLog, GroupReader } from './group-room.ts';
+
+/** The plaintext of an upload's frame. */
+const PLAINTEXT_BYTES = 4_028;
 
 /** The authorizations that its uploads carry beside the commit. */
 interface Luggage {
   readonly leaves?: readonly LeaveProof[];
   readonly orders?: readonly SignedOrder[];
+  /** The leave and order frames that the commit is bound to: those of this luggage if left out. */
+  readonly bound?: BundleFrames;
   /** The access order that its snapshot carries. */
   readonly access?: SignedAccess;
   /** Under the key of the epoch that the commit begins, or of the one that it ends. */
@@ -163,20 +178,25 @@ export class Rogue {
   }
 
   rotate(luggage: Luggage = {}): Promise<void> {
-    return this.#propose((group) => group.rotate(), luggage);
+    return this.#propose((group, frames) => group.rotate(frames), luggage);
   }
 
   remove(memberIds: readonly Uint8Array[], luggage: Luggage = {}): Promise<void> {
-    return this.#propose((group) => group.removeMembers(memberIds), luggage);
+    return this.#propose((group, frames) => group.removeMembers(memberIds, frames), luggage);
   }
 
   add(keyPackage: Uint8Array): Promise<void> {
-    return this.#propose((group) => group.addMember(keyPackage), {});
+    return this.#propose((group, frames) => group.addMember(keyPackage, frames), {});
   }
 
-  async #propose(make: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>, luggage: Luggage): Promise<void> {
+  async #propose(
+    make: (group: Group, frames: BundleFrames) => Promise<Decoded<PendingCommit, GroupCode>>,
+    luggage: Luggage,
+  ): Promise<void> {
     if (this.#group === undefined) throw new Error('a rogue outside');
-    await this.#commit(await make(this.#group), luggage, 'member');
+    const { leaves = [], orders = [] } = luggage;
+    const { bound = authorizationFrames({ leaves, orders }).map(encodeBundleFrame) } = luggage;
+    await this.#commit(await make(this.#group, bound), luggage, 'member');
   }
 
   async #commit(
@@ -211,15 +231,19 @@ export class Rogue {
   async follow(): Promise<void> {
     const pieces: Uint8Array[] = [];
     let groupInfo: Uint8Array | undefined;
+    let frames: Uint8Array[] = [];
     for (; this.#read < this.#log.entries.length; this.#read += 1) {
       const body = this.#log.entries[this.#read] ?? new Uint8Array(0);
       const { plaintext } = this.envelopes.open(body, this.envelopeKey);
       if (plaintext.ok && plaintext.value.kind === 'message') await this.#hear(plaintext.value.bytes);
+      if (plaintext.ok && (plaintext.value.kind === 'leave' || plaintext.value.kind === 'order'))
+        frames.push(encodeBundleFrame(plaintext.value));
       if (plaintext.ok && plaintext.value.kind === 'group-info') groupInfo = plaintext.value.bytes.slice();
       if (!plaintext.ok || plaintext.value.kind !== 'piece') continue;
       pieces.push(plaintext.value.bytes.slice());
       if (pieces.length < plaintext.value.count) continue;
-      await this.#group?.processCommit({ commit: Buffer.concat(pieces.splice(0)), groupInfo });
+      await this.#group?.processCommit({ commit: Buffer.concat(pieces.splice(0)), groupInfo, frames });
+      frames = [];
     }
   }
 
@@ -244,6 +268,23 @@ export async function withRogue(
   await rogue.join();
   await readAll(room.members);
   return { ...room, rogue };
+}
+
+/** The frames of an upload as a string holder reads them; its dummies are noise to it. */
+export async function readFrames(log: GroupLog, bodies: readonly Uint8Array[]): Promise<GroupPlaintext[]> {
+  const { envelopes } = await Rogue.open(log);
+  return bodies.map((body) => {
+    const { plaintext } = envelopes.open(body, undefined);
+    return plaintext.ok ? plaintext.value : { kind: 'dummy' };
+  });
+}
+
+/** Puts frames into the log as one commit, as anyone with the connection string can seal them. */
+export function post(log: GroupLog, frames: readonly GroupPlaintext[]): void {
+  const { joinKey } = keysOf(log);
+  log.commitFrames(
+    frames.map((frame) => sealEnvelope(joinKey, encodeGroupPlaintext(frame, PLAINTEXT_BYTES), log.random.bytes)),
+  );
 }
 
 /** The key package of a member's knock, as any string holder can read it from the frame. */

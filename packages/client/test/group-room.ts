@@ -5,7 +5,7 @@ import { deriveRoomKeys } from '@sotto/crypto';
 import { deriveGroupKeys, proveLeave } from '@sotto/crypto/mls';
 import type { GroupIdentity, GroupKeys, GroupSuite } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
-import { FRAME_BYTES, toHex, uploadBodyBytes } from '@sotto/protocol';
+import { equalBytes, FRAME_BYTES, toHex, uploadBodyBytes } from '@sotto/protocol';
 import type {
   PlainMode,
   CommitPlace,
@@ -191,6 +191,12 @@ export class GroupReader {
 
   order(...orders: readonly SignedOrder[]): Promise<boolean> {
     return this.commit(this.membership.order(orders));
+  }
+
+  /** The moderator's order by which this member evicts another: all others of now stay. */
+  evictionOf(memberId: Uint8Array): SignedOrder {
+    const others = this.view.members.filter((member) => !member.self && !equalBytes(member.memberId, memberId));
+    return this.log.moderator.evict(memberId, [this.membership.memberId, ...others.map((other) => other.memberId)]);
   }
 
   admit(stranger: GroupReader): Promise<boolean> {

@@ -105,6 +105,35 @@ describe('a commit', () => {
     }
   });
 
+  test('with an evict order is taken of the first listed member, if nobody else is in the next epoch', () => {
+    const ids = roster.map(({ memberId }) => memberId);
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(ids),
+        fc.subarray(roster),
+        fc.constantFrom(...roster),
+        fc.subarray([member(1), member(9)]),
+        (listed, gone, committer, added) => {
+          const removed = gone.filter((one) => one !== committer);
+          const evict = { type: 'evict', number: 1, memberId: member(8).memberId, listed, signature: proof.signature };
+          const orders = [evict as SignedOrder];
+          // Each listed member has also left, so nothing but the order decides.
+          const leaves = roster.map(({ memberId }) => ({ ...proof, memberId }));
+          const after = [...roster.filter((one) => !removed.includes(one)), ...added];
+          const isTaken =
+            listed[0]?.[0] === committer.leafIndex &&
+            after.every(({ leafIndex }) => listed.some(([number]) => number === leafIndex));
+          const answer = validateCommit(
+            { ...evidence, access: { mode: 'knock' }, authorizations: { leaves, orders } },
+            { ...facts, committer, removed, added },
+          );
+          expect(answer).toBe(isTaken ? 'accept' : 'policy-evict');
+        },
+      ),
+      { examples: [[ids, [], member(1), []]] },
+    );
+  });
+
   test('takes the access order with the highest number, in whatever order they come', () => {
     fc.assert(
       fc.property(
@@ -324,7 +353,7 @@ describe('an upload', () => {
     await readAll(members);
     const uploads = [
       await anna.membership.rotate(),
-      await anna.membership.order([log.moderator.access('knock'), log.moderator.evict(ben.membership.memberId)]),
+      await anna.membership.order([log.moderator.access('knock'), anna.evictionOf(ben.membership.memberId)]),
     ];
     const rogue = await Rogue.open(log);
     for (const upload of uploads) {
@@ -359,7 +388,7 @@ describe('an upload', () => {
     expect([viewOf(anna), viewOf(ben)]).toEqual(before);
     for (const each of [anna, ben]) {
       const by = each === anna ? 'own' : 'other';
-      expect(each.news).toEqual({ kind: 'refused', by, code: 'policy-remove' });
+      expect(each.news).toEqual({ kind: 'refused', by, code: 'bundle-differs' });
     }
     // Control: without the frame between them, they are one upload.
     expect(await anna.rotate()).toBe(true);

@@ -136,9 +136,9 @@ describe('a member key', () => {
     const rooms = { from: room, to: next };
     const moderator: Moderator = {
       setAccess: (mode) => Promise.resolve(rooms.from.signer.access(mode)),
-      evict: (memberId) => {
+      evict: (memberId, listed) => {
         const { signer } = rooms.from;
-        return Promise.resolve({ order: signer.evict(memberId), move: signer.move(rooms.to.invite) });
+        return Promise.resolve({ order: signer.evict(memberId, listed), move: signer.move(rooms.to.invite) });
       },
       move: () => Promise.reject(new Error('nobody asks for this')),
       notMoved: () => undefined,

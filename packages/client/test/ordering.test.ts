@@ -68,7 +68,7 @@ describe('an order sent as a content', () => {
     const lock = log.moderator.access('locked');
     await saying(dora, lock);
     await readAll(both);
-    await person('anna').order(log.moderator.evict(dora.membership.memberId));
+    await person('anna').order(person('anna').evictionOf(dora.membership.memberId));
     await person('ben').read();
     expect(modes(both)).toEqual(['locked', 'locked']);
   });

@@ -10,6 +10,7 @@ export const GROUP_CODES = {
   'group-removed': 'this member is no longer in the group',
   'epoch-old': 'bytes of an epoch whose keys are gone',
   'epoch-future': 'bytes of an epoch that this member has not reached: a commit is missing',
+  'bundle-differs': 'a commit that was made for other leave proofs or orders than those in its bundle',
   'group-info-form': 'a GroupInfo with other extensions than external_pub',
   'group-info-missing': 'a commit without the GroupInfo of the epoch that it begins, or with two',
   'group-info-differs': 'a GroupInfo that is not that of the epoch, or that its signer has not signed',
@@ -34,6 +35,7 @@ export const GROUP_CODES = {
   'policy-locked': 'the room is locked: nobody joins',
   'policy-knock': 'the room admits joiners that knocked: a join without an admission is refused',
   'policy-add': 'a member that may not add others',
+  'policy-evict': 'a commit with an evict order that another member has to carry out, or that leaves others in',
   'policy-remove': 'a member that may not remove this other member',
 } as const;
 export type GroupCode = keyof typeof GROUP_CODES;

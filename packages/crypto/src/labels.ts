@@ -17,6 +17,7 @@ export const LABELS = {
   epochFrame: 'sotto/1 epoch frame',
   safetyNumber: 'sotto/2 safety number',
   leave: 'sotto/2 leave',
+  bundle: 'sotto/2 bundle',
   log: 'sotto/2 log',
   roomCode: 'sotto/2 room code',
 } as const;

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { CLAIMS, forgeKeyPackage, withCredential } from '@sotto/fixtures/forged-join';
 import { readKeyPackage } from '../src/mls/key-package.ts';
 import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
-import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX, memberIdOf } from '../src/mls/index.ts';
+import { createGroupIdentity, GROUP_KEY_PACKAGE_BYTES_MAX, hashBundle, memberIdOf } from '../src/mls/index.ts';
 import {
   acceptAll,
   agreement,
@@ -136,7 +136,11 @@ describe('a key package', () => {
 async function bareCommit({ context, states }: States, keyPackage: KeyPackage): Promise<{ commit: Uint8Array }> {
   const { commit } = await createCommit(
     { state: at(states, 0), cipherSuite: context.primitives },
-    { wireAsPublicMessage: true, extraProposals: [{ proposalType: 'add', add: { keyPackage } }] },
+    {
+      wireAsPublicMessage: true,
+      extraProposals: [{ proposalType: 'add', add: { keyPackage } }],
+      authenticatedData: hashBundle([]),
+    },
   );
   return { commit: encodeMlsMessage(commit) };
 }

@@ -10,8 +10,8 @@ import type { GroupContext } from '../src/mls/context.ts';
 import { exportSnapshot, joinByExternalCommit, processCommit, proposeCommit } from '../src/mls/transitions.ts';
 import type { KeyPackagePair } from '../src/mls/transitions.ts';
 import { rosterOf } from '../src/mls/tree.ts';
-import { createGroupIdentity, memberIdOf } from '../src/mls/index.ts';
-import type { CommitAndInfo } from '../src/mls/index.ts';
+import { createGroupIdentity, hashBundle, memberIdOf } from '../src/mls/index.ts';
+import type { CommitAndBundle } from '../src/mls/index.ts';
 import { acceptAll, at, hex, newKeys, random, sent, value } from './group-room.ts';
 import { CLAIMS, forgeJoin, forgeMemberCommit, withCredential } from '@sotto/fixtures/forged-join';
 import { libraryProcesses, openStates } from './group-states.ts';
@@ -20,7 +20,11 @@ const refused = (code: string) => ({ ok: false, code });
 const ids = (state: ClientState) => rosterOf(state.ratchetTree).map(({ memberId }) => hex(memberId));
 
 /** @returns the one answer of all members to a commit. */
-async function answer(context: GroupContext, states: readonly ClientState[], commit: CommitAndInfo): Promise<unknown> {
+async function answer(
+  context: GroupContext,
+  states: readonly ClientState[],
+  commit: CommitAndBundle,
+): Promise<unknown> {
   const answers = await Promise.all(states.map((state) => processCommit(context, acceptAll, state, commit)));
   const [first] = answers;
   for (const other of answers)
@@ -195,11 +199,15 @@ describe('a joining commit', () => {
 });
 
 describe('a member’s commit', () => {
-  async function forgeCommit(context: GroupContext, state: ClientState, proposals: Proposal[]): Promise<CommitAndInfo> {
+  async function forgeCommit(
+    context: GroupContext,
+    state: ClientState,
+    proposals: Proposal[],
+  ): Promise<CommitAndBundle> {
     const bare = { ...state, clientConfig: defaultClientConfig };
     const made = await createCommit(
       { state: bare, cipherSuite: context.primitives },
-      { wireAsPublicMessage: true, extraProposals: proposals },
+      { wireAsPublicMessage: true, extraProposals: proposals, authenticatedData: hashBundle([]) },
     );
     const { groupInfo } = await exportSnapshot(context, made.newState);
     return { commit: encodeMlsMessage(made.commit), groupInfo };

@@ -6,7 +6,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '../src/mls/index.ts';
 import type {
-  CommitAndInfo,
+  CommitAndBundle,
   CommitPolicy,
   Group,
   GroupCrypto,
@@ -82,8 +82,12 @@ export async function join(
 }
 
 /** A commit as the log has it. */
-export function sent({ commit, snapshot }: Pick<PendingCommit, 'commit' | 'snapshot'>): CommitAndInfo {
-  return { commit, groupInfo: snapshot.groupInfo };
+export function sent({
+  commit,
+  snapshot,
+  frames,
+}: Pick<PendingCommit, 'commit' | 'snapshot' | 'frames'>): CommitAndBundle {
+  return { commit, groupInfo: snapshot.groupInfo, frames };
 }
 
 /** The relay accepts a commit: its maker merges it, and all other members process it. */

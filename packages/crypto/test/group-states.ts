@@ -8,7 +8,7 @@ import { defaultClientConfig } from 'ts-mls/clientConfig.js';
 import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
 import { createGroupIdentity } from '../src/mls/index.ts';
-import type { CommitAndInfo, GroupIdentity } from '../src/mls/index.ts';
+import type { CommitAndBundle, GroupIdentity } from '../src/mls/index.ts';
 import { createState, exportSnapshot, joinByExternalCommit, processCommit } from '../src/mls/transitions.ts';
 import { acceptAll, newKeys, random, sent, value } from './group-room.ts';
 
@@ -40,7 +40,7 @@ export async function openStates(count: number): Promise<States> {
 export function processed(
   context: GroupContext,
   states: readonly ClientState[],
-  commit: CommitAndInfo,
+  commit: CommitAndBundle,
 ): Promise<ClientState[]> {
   return Promise.all(states.map(async (state) => value(await processCommit(context, acceptAll, state, commit)).next));
 }
@@ -55,7 +55,7 @@ export function steal(state: ClientState): ClientState {
 export async function libraryProcesses(
   context: GroupContext,
   state: ClientState,
-  { commit }: Pick<CommitAndInfo, 'commit'>,
+  { commit }: Pick<CommitAndBundle, 'commit'>,
 ): Promise<ClientState> {
   const message = decodeMlsMessage(commit, 0)?.[0];
   if (message?.wireformat !== 'mls_public_message' && message?.wireformat !== 'mls_private_message') {

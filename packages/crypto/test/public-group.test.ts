@@ -12,8 +12,8 @@ import { fuzz, FUZZ_CASES, FUZZ_GROWTH_BYTES_MAX } from '@sotto/fixtures';
 import { encodeTree } from '../src/mls/bytes.ts';
 import { openContext } from '../src/mls/context.ts';
 import type { GroupContext } from '../src/mls/context.ts';
-import { createGroupIdentity, GROUP_CODES } from '../src/mls/index.ts';
-import type { CommitAndInfo, GroupIdentity } from '../src/mls/index.ts';
+import { createGroupIdentity, GROUP_CODES, hashBundle } from '../src/mls/index.ts';
+import type { CommitAndBundle, GroupIdentity } from '../src/mls/index.ts';
 import { PublicGroup } from '../src/mls/public-group.ts';
 import {
   addProposal,
@@ -28,6 +28,7 @@ import {
 import type { Proposed } from '../src/mls/transitions.ts';
 import { encodeMlsMessage } from 'ts-mls';
 import { acceptAll, at, hex, newKeys, random, sent, value } from './group-room.ts';
+import { libraryProcesses } from './group-states.ts';
 
 const RUNS = Number(process.env['SOTTO_GROUP_RUNS'] ?? 6);
 /** Members at most, and how many histories of such a room are run. */
@@ -212,28 +213,27 @@ describe('a public group', () => {
   });
 });
 
+/** A room with three members and the follower. */
+async function three(): Promise<Followed> {
+  const room = await found('x25519');
+  for (let count = 0; count < 2; count += 1) await perform(room, { kind: 'join', who: 0, count: 1 }, 3);
+  return room;
+}
+
+/** @returns the answers of all members, and that of the follower. */
+async function answers(room: Followed, commit: CommitAndBundle): Promise<{ members: Set<string>; follower: string }> {
+  const shown = (answer: { readonly ok: boolean; readonly code?: string }): string => answer.code ?? 'taken';
+  const members = new Set<string>();
+  for (const { state } of room.members) members.add(shown(await processCommit(room.context, acceptAll, state, commit)));
+  return { members, follower: shown(await room.public.apply({ ...commit, policy: acceptAll })) };
+}
+
 describe('a commit that needs no secret to be refused', () => {
-  /** A room with three members and the follower. */
-  async function three(): Promise<Followed> {
-    const room = await found('x25519');
-    for (let count = 0; count < 2; count += 1) await perform(room, { kind: 'join', who: 0, count: 1 }, 3);
-    return room;
-  }
-
-  /** @returns the answers of all members, and that of the follower. */
-  async function answers(room: Followed, commit: CommitAndInfo): Promise<{ members: Set<string>; follower: string }> {
-    const shown = (answer: { readonly ok: boolean; readonly code?: string }): string => answer.code ?? 'taken';
-    const members = new Set<string>();
-    for (const { state } of room.members)
-      members.add(shown(await processCommit(room.context, acceptAll, state, commit)));
-    return { members, follower: shown(await room.public.apply({ ...commit, policy: acceptAll })) };
-  }
-
-  async function forgedBy(context: GroupContext, room: Followed, identity?: GroupIdentity): Promise<CommitAndInfo> {
+  async function forgedBy(context: GroupContext, room: Followed, identity?: GroupIdentity): Promise<CommitAndBundle> {
     return forgeJoin(context, room.public.snapshot, identity === undefined ? {} : { identity });
   }
 
-  const cases: readonly (readonly [string, string, (room: Followed) => Promise<CommitAndInfo>])[] = [
+  const cases: readonly (readonly [string, string, (room: Followed) => Promise<CommitAndBundle>])[] = [
     ['no bytes', 'group-bytes-size', () => Promise.resolve({ commit: new Uint8Array(0), groupInfo: undefined })],
     ['junk', 'group-bytes-malformed', () => Promise.resolve({ commit: random.bytes(900), groupInfo: undefined })],
     [
@@ -378,6 +378,67 @@ describe('a commit that needs no secret to be refused', () => {
   });
 });
 
+describe('a commit that is bound to its bundle', () => {
+  const FRAMES = [random.bytes(81), random.bytes(74), random.bytes(1)];
+  const [first = random.bytes(1), second = random.bytes(1), third = random.bytes(1)] = FRAMES;
+  const BUNDLES: readonly (readonly [string, readonly Uint8Array[]])[] = [
+    ['no frame', []],
+    ['its first frame missing', [second, third]],
+    ['its last frame missing', [first, second]],
+    ['one frame more', [...FRAMES, random.bytes(81)]],
+    ['an empty frame more', [...FRAMES, new Uint8Array(0)]],
+    ['two frames swapped', [second, first, third]],
+    ['two frames in one', [first, Buffer.concat([second, third])]],
+    ['a frame changed', [first, second, Uint8Array.of((third[0] ?? 0) ^ 1)]],
+  ];
+
+  test.each(BUNDLES)('is refused by members and follower with %s', async (_what, frames) => {
+    const room = await three();
+    const [maker, ...members] = room.members;
+    if (maker === undefined) throw new Error('nobody');
+    const made = value(await proposeCommit(room.context, acceptAll, maker.state, [], FRAMES));
+    const changed = await answers({ ...room, members }, { ...sent(made), frames });
+    expect([[...changed.members], changed.follower]).toEqual([['bundle-differs'], 'bundle-differs']);
+    // Control: with its own frames.
+    const control = await answers({ ...room, members }, { ...sent(made), frames: [...FRAMES] });
+    expect([[...control.members], control.follower]).toEqual([['taken'], 'taken']);
+  });
+
+  test('is refused if it is bound to none and comes with one, of a member or of a joiner', async () => {
+    const room = await three();
+    const [maker, ...members] = room.members;
+    if (maker === undefined) throw new Error('nobody');
+    const joiner = createGroupIdentity(random.bytes);
+    const commits = [
+      sent(value(await proposeCommit(room.context, acceptAll, maker.state, []))),
+      sent(value(await joinByExternalCommit(room.context, acceptAll, room.public.snapshot, joiner, false))),
+    ];
+    for (const commit of commits) {
+      const changed = await answers({ ...room, members }, { ...commit, frames: [first] });
+      expect([[...changed.members], changed.follower]).toEqual([['bundle-differs'], 'bundle-differs']);
+      const control = await answers({ ...room, members }, commit);
+      expect([[...control.members], control.follower]).toEqual([['taken'], 'taken']);
+    }
+  });
+
+  test('is refused if its authenticated data was changed, for its maker has signed it; the bare library refuses it too', async () => {
+    const room = await three();
+    const [maker, other] = room.members;
+    if (maker === undefined || other === undefined) throw new Error('nobody');
+    const made = value(await proposeCommit(room.context, acceptAll, maker.state, [], FRAMES));
+    const at = Buffer.from(made.commit).indexOf(hashBundle(FRAMES));
+    expect(at).toBeGreaterThan(0);
+    const commit = Buffer.from(made.commit);
+    commit.set(hashBundle([]), at);
+    const forged = { ...sent(made), commit: Uint8Array.from(commit), frames: [] };
+    const changed = await answers({ ...room, members: [other] }, forged);
+    expect([[...changed.members], changed.follower]).toEqual([['commit-invalid'], 'commit-invalid']);
+    await expect(libraryProcesses(room.context, other.state, forged)).rejects.toThrow();
+    // Control: the bare library takes it as it was made, and looks at no bundle.
+    await libraryProcesses(room.context, other.state, made);
+  });
+});
+
 describe('foreign bytes', () => {
   const CASES = Math.ceil(FUZZ_CASES / 200);
 
@@ -386,7 +447,7 @@ describe('foreign bytes', () => {
     for (let count = 0; count < 2; count += 1) await perform(room, { kind: 'join', who: 0, count: 1 }, 3);
     const made = value(await proposeCommit(room.context, acceptAll, at(room.members, 0).state, []));
     const commit = sent(made);
-    const check = async (changed: CommitAndInfo): Promise<boolean> => {
+    const check = async (changed: CommitAndBundle): Promise<boolean> => {
       const answer = await room.public.apply({ ...changed, policy: acceptAll });
       if (!answer.ok && !Object.hasOwn(GROUP_CODES, answer.code)) throw new Error('a refusal without a code');
       return answer.ok;

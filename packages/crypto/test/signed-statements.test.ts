@@ -18,7 +18,7 @@ const orders: readonly Order[] = [
   { type: 'access', number: 1, mode: 'open' },
   { type: 'access', number: 2, mode: 'knock' },
   { type: 'access', number: 3, mode: 'locked' },
-  { type: 'evict', number: 4, memberId: random.bytes(16) },
+  { type: 'evict', number: 4, memberId: random.bytes(16), listed: [random.bytes(16), random.bytes(16)] },
   { type: 'access', number: 3, mode: 'listed', listed: [random.bytes(16), random.bytes(16)] },
   { type: 'move', onionKey: random.bytes(32), roomSecret: random.bytes(32), cover: 'jitter' },
 ];

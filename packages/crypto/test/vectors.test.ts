@@ -6,8 +6,10 @@ import { nativeCrypto } from '@sotto/crypto/native';
 import { pureCrypto } from '@sotto/crypto/pure';
 import {
   concatBytes,
+  decodeGroupPlaintext,
   decodeMove,
   decodeSignedOrder,
+  encodeBundleFrame,
   encodeMove,
   encodeSignedOrder,
   fromHex,
@@ -21,6 +23,7 @@ import { deriveEpochFrameKey } from '../src/mls/keys.ts';
 import {
   deriveGroupKeys,
   extendLog,
+  hashBundle,
   memberIdOf,
   roomCode,
   startLog,
@@ -194,6 +197,28 @@ describe('vectors/log-hash.json', () => {
     });
     expect(hashes).toEqual(one.expect.hashes);
   });
+});
+
+interface BundleCase {
+  readonly name: string;
+  readonly frames: readonly string[];
+  readonly expect: { readonly hash: string };
+}
+
+describe('vectors/bundle-hash.json', () => {
+  test.each(casesOf('bundle-hash') as readonly BundleCase[])(
+    'matches our bundle hash, and frames as they are decoded: $name',
+    ({ frames, ...one }) => {
+      expect(toHex(hashBundle(frames.map((frame) => hex(frame))))).toBe(one.expect.hash);
+      const decoded = frames.map((frame) => decodeGroupPlaintext(Buffer.concat([hex(frame), new Uint8Array(900)])));
+      const encoded = decoded.flatMap((frame) =>
+        frame.ok && (frame.value.kind === 'leave' || frame.value.kind === 'order')
+          ? [toHex(encodeBundleFrame(frame.value))]
+          : [],
+      );
+      expect(encoded).toEqual(frames);
+    },
+  );
 });
 
 interface RoomCodeCase {

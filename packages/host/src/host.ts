@@ -221,8 +221,10 @@ export class Host implements Moderation {
     const invite = this.#other?.invite;
     if (invite === undefined || this.#pendingMove === undefined) return { ok: false, code: 'room-not-opened' };
     const { orderSigner } = this.#room;
-    const { evicted } = this.#pendingMove;
-    const order: { order?: SignedOrder } = evicted === undefined ? {} : { order: orderSigner.evict(evicted) };
+    const { evicted: memberId, destination } = this.#pendingMove;
+    const { listed } = destination;
+    const order: { order?: SignedOrder } =
+      memberId === undefined ? {} : { order: orderSigner.evict({ memberId, listed }) };
     return { ok: true, ...order, move: orderSigner.moveTo(invite) };
   }
 

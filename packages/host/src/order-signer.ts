@@ -45,9 +45,9 @@ export class OrderSigner {
     return { ...order, signature: this.#key.sign(orderStatement(this.#roomId, order)) };
   }
 
-  /** `memberId`: 16 bytes. */
-  evict(memberId: Uint8Array): SignedOrder {
-    const order = { type: 'evict', number: this.#next(), memberId } as const;
+  /** `memberId`: of 16 bytes. `listed`: the members that stay; the first carries the order out. */
+  evict({ memberId, listed }: { readonly memberId: Uint8Array; readonly listed: readonly Uint8Array[] }): SignedOrder {
+    const order = { type: 'evict', number: this.#next(), memberId, listed } as const;
     return { ...order, signature: this.#key.sign(orderStatement(this.#roomId, order)) };
   }
 

@@ -36,7 +36,7 @@ class Desk implements Moderation {
     this.asked.push(`evict ${toHex(memberId)} of ${listed.length + 1}`);
     await this.evicted.promise;
     const move = this.#orders.moveTo({ onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) });
-    return { ok: true, order: this.#orders.evict(memberId), move };
+    return { ok: true, order: this.#orders.evict({ memberId, listed }), move };
   }
 
   move(listed: readonly Uint8Array[], cover: Cover): ReturnType<Moderation['move']> {
@@ -128,11 +128,11 @@ describe("the moderator's socket", () => {
       value: { type: 'access', mode: 'locked', number: 2 },
     });
     desk.evicted.resolve(undefined);
-    const evicted = await asker.ask({ operation: 'evict', member: MEMBER, listed: [] });
+    const evicted = await asker.ask({ operation: 'evict', member: MEMBER, listed: [OTHER] });
     expect(Object.keys(evicted ?? {})).toEqual(['ok', 'order', 'move']);
-    expect(decodeSignedOrder(bytesOf(evicted?.['order'], 89))).toMatchObject({
+    expect(decodeSignedOrder(bytesOf(evicted?.['order'], 106))).toMatchObject({
       ok: true,
-      value: { type: 'evict', memberId: new Uint8Array(16).fill(0xab) },
+      value: { type: 'evict', memberId: new Uint8Array(16).fill(0xab), listed: [new Uint8Array(16).fill(0xcd)] },
     });
     expect(decodeMove(bytesOf(evicted?.['move'], 129))).toMatchObject({
       ok: true,

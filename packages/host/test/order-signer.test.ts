@@ -7,6 +7,7 @@ import { OrderSigner } from '../src/order-signer.ts';
 
 const ROOM_ID = new Uint8Array(16).fill(7);
 const MEMBER_ID = new Uint8Array(16).fill(9);
+const EVICTION = { memberId: MEMBER_ID, listed: [ROOM_ID, new Uint8Array(16)] };
 
 /** Ed25519 as node verifies it, with a raw public key (RFC 8410). */
 function holds(key: OnionKey, roomId: Uint8Array, order: Order & { readonly signature: Uint8Array }): boolean {
@@ -25,7 +26,7 @@ describe('orders', () => {
       cover: 'jitter',
     });
     expect(move.cover).toBe('jitter');
-    for (const order of [orders.founding, orders.access('locked'), orders.evict(MEMBER_ID), move]) {
+    for (const order of [orders.founding, orders.access('locked'), orders.evict(EVICTION), move]) {
       expect(holds(key, ROOM_ID, order)).toBe(true);
       expect(holds(key, MEMBER_ID, order)).toBe(false);
       expect(holds(new OnionKey(), ROOM_ID, order)).toBe(false);
@@ -35,7 +36,7 @@ describe('orders', () => {
   test('are numbered from 1 without repetition, with the founding access first', () => {
     const orders = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'knock' });
     expect(orders.founding).toMatchObject({ type: 'access', number: 1, mode: 'knock' });
-    expect([orders.access('open').number, orders.evict(MEMBER_ID).number, orders.access('locked').number]).toEqual([
+    expect([orders.access('open').number, orders.evict(EVICTION).number, orders.access('locked').number]).toEqual([
       2, 3, 4,
     ]);
     expect(orders.mode).toBe('locked');
@@ -44,7 +45,7 @@ describe('orders', () => {
   test('have the sizes of PROTOCOL.md', () => {
     const orders = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'open' });
     expect(encodeSignedOrder(orders.founding)).toHaveLength(8 + 1 + 1 + 64);
-    expect(encodeSignedOrder(orders.evict(MEMBER_ID))).toHaveLength(8 + 1 + 16 + 64);
+    expect(encodeSignedOrder(orders.evict(EVICTION))).toHaveLength(8 + 1 + 16 + 1 + 2 * 16 + 64);
     const other = { onionKey: new Uint8Array(32), roomSecret: new Uint8Array(32) };
     expect(encodeMove(orders.moveTo(other))).toHaveLength(32 + 32 + 1 + 64);
     const listed = new OrderSigner(new OnionKey(), ROOM_ID, { mode: 'listed', listed: [MEMBER_ID, ROOM_ID] });

@@ -1,7 +1,7 @@
 // Plaintexts inside envelopes and snapshots: messages, commits, orders, leave notices and join
 // requests. PROTOCOL.md §5.2, §5.8.
 
-import { ByteReader, ByteWriter, isZero } from './bytes.ts';
+import { ByteReader, ByteWriter, concatBytes, isZero } from './bytes.ts';
 import { accept, refuse } from './errors.ts';
 import type { ContentCode, Decoded } from './errors.ts';
 import {
@@ -85,8 +85,21 @@ export function messageCapacity(plaintextBytes: number): number {
   return plaintextBytes - MESSAGE_HEADER_BYTES;
 }
 
+/** A frame of a commit bundle that authorizes something. */
+export type BundleFrame = Extract<GroupPlaintext, { kind: 'leave' | 'order' }>;
+
+/** @returns the plaintext without the zeros behind it, which a commit is bound to. PROTOCOL.md §5.8. */
+export function encodeBundleFrame(frame: BundleFrame): Uint8Array {
+  const kind = Uint8Array.of(KINDS[frame.kind]);
+  return frame.kind === 'leave'
+    ? concatBytes(kind, frame.memberId, frame.signature)
+    : concatBytes(kind, encodeSignedOrder(frame.order));
+}
+
 /** @throws RangeError if it does not fit: the caller chose the frame’s size. PROTOCOL.md §5.2. */
 export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: number): Uint8Array {
+  if (plaintext.kind === 'leave' || plaintext.kind === 'order')
+    return new ByteWriter(plaintextBytes).put(encodeBundleFrame(plaintext)).bytes;
   const writer = new ByteWriter(plaintextBytes).u8(KINDS[plaintext.kind]);
   switch (plaintext.kind) {
     case 'dummy':
@@ -97,10 +110,6 @@ export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: 
     case 'piece':
     case 'welcome':
       return writer.u16(plaintext.index).u16(plaintext.count).u16(plaintext.bytes.length).put(plaintext.bytes).bytes;
-    case 'leave':
-      return writer.put(plaintext.memberId).put(plaintext.signature).bytes;
-    case 'order':
-      return writer.put(encodeSignedOrder(plaintext.order)).bytes;
     case 'move':
       return writer.put(encodeMove(plaintext.move)).bytes;
     case 'knock':

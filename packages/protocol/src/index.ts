@@ -48,7 +48,15 @@ export { followCommits } from './commit-progress.ts';
 export type { CommitProgress } from './commit-progress.ts';
 export { decodeContent, encodeContent } from './content.ts';
 export type { Content, ContentHeader, PlainAccess, PresenceStatus } from './content.ts';
-export { copyAccess, decodeMove, decodeSignedOrder, encodeMove, encodeSignedOrder, orderStatement } from './order.ts';
+export {
+  copyAccess,
+  copyOrder,
+  decodeMove,
+  decodeSignedOrder,
+  encodeMove,
+  encodeSignedOrder,
+  orderStatement,
+} from './order.ts';
 export type { Access, AccessMode, Move, Order, PlainMode, SignedAccess, SignedOrder } from './order.ts';
 export { cutText, fragmentCapacity, joinFragment, NO_PARTIAL_TEXTS } from './fragment.ts';
 export type { Fragment, PartialTexts } from './fragment.ts';
@@ -75,9 +83,10 @@ export type { AdminReply, AdminRequest } from './admin.ts';
 export {
   decodeGroupPlaintext,
   decodeSnapshotPlaintext,
+  encodeBundleFrame,
   encodeGroupPlaintext,
   encodeSnapshotPlaintext,
   messageCapacity,
   pieceCapacity,
 } from './group-plaintext.ts';
-export type { GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';
+export type { BundleFrame, GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';

@@ -43,6 +43,11 @@ interface EvictOrder {
   readonly number: number;
   /** 16 bytes. */
   readonly memberId: Uint8Array;
+  /**
+   * The members that stay, at most MEMBERS_MAX ids of 16 bytes: all others go. The first of them
+   * alone may carry the order out.
+   */
+  readonly listed: readonly Uint8Array[];
 }
 
 interface MoveOrder {
@@ -83,7 +88,7 @@ function payloadOf(order: Order): Uint8Array {
     case 'access':
       return encodeMode(order);
     case 'evict':
-      return order.memberId;
+      return concatBytes(order.memberId, encodeList(order.listed));
     case 'move':
       return concatBytes(order.onionKey, order.roomSecret, Uint8Array.of(coverNumber(order.cover)));
   }
@@ -92,16 +97,30 @@ function payloadOf(order: Order): Uint8Array {
 /** @returns `mode u8`, and behind `listed` `count u8 || count x member id 16`. */
 function encodeMode(access: Access): Uint8Array {
   if (access.mode !== 'listed') return Uint8Array.of(MODES[access.mode]);
-  const { mode, listed } = access;
+  return concatBytes(Uint8Array.of(MODES[access.mode]), encodeList(access.listed));
+}
+
+/** @returns `count u8 || count x member id 16`. */
+function encodeList(listed: readonly Uint8Array[]): Uint8Array {
   if (listed.length > MEMBERS_MAX) throw new RangeError('a list of more members than a room has');
-  return concatBytes(Uint8Array.of(MODES[mode], listed.length), ...listed);
+  return concatBytes(Uint8Array.of(listed.length), ...listed);
 }
 
 /** A copy of all its bytes: views would keep the frame alive that they came in. */
 export function copyAccess(order: SignedAccess): SignedAccess {
   const signature = order.signature.slice();
-  if (order.mode !== 'listed') return { ...order, signature };
-  return { ...order, listed: order.listed.map((memberId) => memberId.slice()), signature };
+  return order.mode === 'listed' ? { ...order, listed: copyList(order.listed), signature } : { ...order, signature };
+}
+
+/** The same of any order of a bundle. */
+export function copyOrder(order: SignedOrder): SignedOrder {
+  if (order.type === 'access') return copyAccess(order);
+  const { memberId, listed, signature } = order;
+  return { ...order, memberId: memberId.slice(), listed: copyList(listed), signature: signature.slice() };
+}
+
+function copyList(listed: readonly Uint8Array[]): Uint8Array[] {
+  return listed.map((memberId) => memberId.slice());
 }
 
 /** @returns `number u64 || type u8 || payload || signature 64`. */
@@ -126,9 +145,11 @@ export function readSignedOrder(reader: ByteReader): Decoded<SignedOrder, Conten
     case TYPES.access:
       return readMode(reader, number);
     case TYPES.evict: {
-      if (reader.remaining < MEMBER_ID_BYTES + SIGNATURE_BYTES) return refuse('content-length');
+      if (reader.remaining < MEMBER_ID_BYTES + 1 + SIGNATURE_BYTES) return refuse('content-length');
       const memberId = reader.take(MEMBER_ID_BYTES);
-      return accept({ type: 'evict', number, memberId, signature: reader.take(SIGNATURE_BYTES) });
+      const listed = readList(reader);
+      if (!listed.ok) return listed;
+      return accept({ type: 'evict', number, memberId, listed: listed.value, signature: reader.take(SIGNATURE_BYTES) });
     }
     default:
       return refuse('content-kind');
@@ -140,17 +161,18 @@ function readMode(reader: ByteReader, number: number): Decoded<SignedAccess, Con
   const value = reader.u8();
   const mode = (Object.keys(MODES) as AccessMode[]).find((key) => MODES[key] === value);
   if (mode === undefined) return refuse('content-kind');
-  if (mode === 'listed') return readListed(reader, number);
-  return accept({ type: 'access', number, mode, signature: reader.take(SIGNATURE_BYTES) });
+  if (mode !== 'listed') return accept({ type: 'access', number, mode, signature: reader.take(SIGNATURE_BYTES) });
+  const listed = readList(reader);
+  if (!listed.ok) return listed;
+  return accept({ type: 'access', number, mode, listed: listed.value, signature: reader.take(SIGNATURE_BYTES) });
 }
 
-function readListed(reader: ByteReader, number: number): Decoded<SignedAccess, ContentCode> {
+/** A list with a signature behind it, which stays in the reader. */
+function readList(reader: ByteReader): Decoded<readonly Uint8Array[], ContentCode> {
   const count = reader.u8();
-  if (count > MEMBERS_MAX || reader.remaining < count * MEMBER_ID_BYTES + SIGNATURE_BYTES) {
-    return refuse('content-length');
-  }
-  const listed = Array.from({ length: count }, () => reader.take(MEMBER_ID_BYTES));
-  return accept({ type: 'access', number, mode: 'listed', listed, signature: reader.take(SIGNATURE_BYTES) });
+  return count > MEMBERS_MAX || reader.remaining < count * MEMBER_ID_BYTES + SIGNATURE_BYTES
+    ? refuse('content-length')
+    : accept(Array.from({ length: count }, () => reader.take(MEMBER_ID_BYTES)));
 }
 
 /** The access order as the snapshot carries it: `number u64 || payload || signature 64`. */

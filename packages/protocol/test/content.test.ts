@@ -101,7 +101,7 @@ const listed = concatBytes(
 );
 const eviction = concatBytes(
   order.slice(0, CONTENT_HEADER_BYTES),
-  encodeSignedOrder({ type: 'evict', number: 1, memberId, signature }),
+  encodeSignedOrder({ type: 'evict', number: 1, memberId, listed: [memberId], signature }),
 );
 
 describe('content', () => {

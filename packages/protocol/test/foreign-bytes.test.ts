@@ -78,7 +78,7 @@ const farewell = encodeContent(
 const key = new Uint8Array(32).fill(5);
 const move = { type: 'move', onionKey: key, roomSecret: key, cover: 'jitter', signature } as const;
 const order = { type: 'access', number: 3, mode: 'knock', signature } as const;
-const eviction = { type: 'evict', number: 3, memberId: roomId, signature } as const;
+const eviction = { type: 'evict', number: 3, memberId: roomId, listed: [roomId, roomId], signature } as const;
 const leave = { memberId: roomId, signature };
 const plaintexts: readonly GroupPlaintext[] = [
   { kind: 'message', bytes: content },

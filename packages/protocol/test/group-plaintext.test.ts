@@ -41,6 +41,7 @@ const order: fc.Arbitrary<SignedOrder> = fc.oneof(
     type: fc.constant('evict' as const),
     number: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
     memberId: bytesOf(16),
+    listed: fc.array(bytesOf(16), { maxLength: 50 }),
     signature: bytesOf(64),
   }),
 );
@@ -97,7 +98,7 @@ describe('the plaintext of an envelope under group keys', () => {
     ROOM_BYTES,
   );
   const eviction = encodeGroupPlaintext(
-    { kind: 'order', order: { type: 'evict', number: 1, memberId: new Uint8Array(16), signature } },
+    { kind: 'order', order: { type: 'evict', number: 1, memberId: new Uint8Array(16), listed: [], signature } },
     ROOM_BYTES,
   );
   const knock = encodeGroupPlaintext(
@@ -129,7 +130,7 @@ describe('the plaintext of an envelope under group keys', () => {
     ['an access of an unknown mode', changed(access, 10, 4), 'content-kind'],
     ['an order with a number above 2^53-1', changed(access, 2, 0x20), 'content-number'],
     ['an order with something behind it', changed(access, 75, 1), 'content-padding'],
-    ['an eviction with something behind it', changed(eviction, 90, 1), 'content-padding'],
+    ['an eviction with something behind it', changed(eviction, 91, 1), 'content-padding'],
     ['a knock without a name', changed(knock, 1, 0), 'content-text'],
     ['a knock with a name of 49 bytes', changed(knock, 1, 49), 'content-text'],
     ['a knock without a key package', changed(knock, 4, 0), 'content-length'],

@@ -29,7 +29,13 @@ const signedOrder: fc.Arbitrary<SignedOrder> = fc.oneof(
     listed: fc.array(bytesOf(16), { maxLength: 64 }),
     signature,
   }),
-  fc.record({ type: fc.constant('evict' as const), number, memberId: bytesOf(16), signature }),
+  fc.record({
+    type: fc.constant('evict' as const),
+    number,
+    memberId: bytesOf(16),
+    listed: fc.array(bytesOf(16), { maxLength: 64 }),
+    signature,
+  }),
 );
 const move: fc.Arbitrary<Move> = fc.record({
   type: fc.constant('move' as const),
@@ -53,6 +59,7 @@ const eviction = encodeSignedOrder({
   type: 'evict',
   number: 5,
   memberId: new Uint8Array(16).fill(1),
+  listed: [memberId, memberId],
   signature: new Uint8Array(64),
 });
 
@@ -77,6 +84,9 @@ describe('an order', () => {
     ['an eviction one byte short', 'content-length', eviction.subarray(0, -1)],
     ['an access with something behind', 'content-length', Uint8Array.of(...access, 0)],
     ['an eviction with something behind', 'content-length', Uint8Array.of(...eviction, 0)],
+    ['an eviction of one more than it says', 'content-length', changed(eviction, 25, 1)],
+    ['an eviction of one less than it says', 'content-length', changed(eviction, 25, 3)],
+    ['an eviction of 65', 'content-length', Uint8Array.of(...changed(eviction, 25, 65), ...new Uint8Array(63 * 16))],
     ['an eviction that says that it is an access', 'content-length', changed(changed(eviction, 8, 1), 9, 0)],
     ['an unknown type', 'content-kind', changed(access, 8, 4)],
     ['a move', 'content-kind', changed(access, 8, 3)],

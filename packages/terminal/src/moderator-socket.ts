@@ -7,7 +7,7 @@ import type { Moderator, MoveOffer } from '@sotto/client';
 import { JsonClient, JsonSocketError, parseJsonObject } from '@sotto/json-socket';
 import type { ConnectionEnd, JsonObject } from '@sotto/json-socket';
 import type { Clock } from '@sotto/machine';
-import { decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
+import { concatBytes, decodeMove, decodeSignedOrder, equalBytes, fromHex, toHex } from '@sotto/protocol';
 import type { Cover, Move, PlainAccess, PlainMode, SignedOrder } from '@sotto/protocol';
 import { isHostRefusal } from './errors.ts';
 import type { TerminalCode } from './errors.ts';
@@ -73,7 +73,10 @@ export class ModeratorSocket implements Moderator {
     const question = { operation: 'evict', member: toHex(memberId), listed: listed.map(toHex) };
     const fields = await this.#ask(question, MODERATOR_EVICTION_MS);
     const order = readOrder(fields);
-    const isAsked = order.type === 'evict' && equalBytes(order.memberId, memberId);
+    const isAsked =
+      order.type === 'evict' &&
+      equalBytes(order.memberId, memberId) &&
+      equalBytes(concatBytes(...order.listed), concatBytes(...listed));
     return isAsked ? { order, move: readMove(fields) } : refuse('moderator-malformed');
   }
 

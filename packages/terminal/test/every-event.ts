@@ -37,7 +37,11 @@ export function everyEvent(member: Speaker, text: string): ShownEvent[] {
     delivered: [{ type: 'delivered', id: text, by: 1 }],
     arrived: [{ type: 'arrived', member }],
     left: [{ type: 'left', member }],
-    removed: (['left', 'silent', 'evicted'] as const).map((reason) => ({ type: 'removed', reason, member })),
+    removed: (['left', 'silent', 'evicted', 'unlisted'] as const).map((reason) => ({
+      type: 'removed',
+      reason,
+      member,
+    })),
     gap: [
       { type: 'gap', count: 1, from: member },
       { type: 'gap', count: 2 },

@@ -19,7 +19,7 @@ const MEMBER = new Uint8Array(16).fill(5);
 const OTHER = new Uint8Array(16).fill(4);
 const SIGNATURE = new Uint8Array(64).fill(6);
 const LOCKED: PlainAccess = { type: 'access', number: 3, mode: 'locked', signature: SIGNATURE };
-const EVICT: SignedOrder = { type: 'evict', number: 4, memberId: MEMBER, signature: SIGNATURE };
+const EVICT: SignedOrder = { type: 'evict', number: 4, memberId: MEMBER, listed: [OTHER], signature: SIGNATURE };
 const MOVE: Move = {
   type: 'move',
   onionKey: new Uint8Array(32).fill(7),
@@ -146,10 +146,11 @@ describe('an answer of the host', () => {
       'the eviction of another',
       { order: hexOrder({ ...EVICT, memberId: new Uint8Array(16) }), move: toHex(encodeMove(MOVE)) },
     ],
+    ['another list', { order: hexOrder({ ...EVICT, listed: [OTHER, MEMBER] }), move: toHex(encodeMove(MOVE)) }],
     ['no order', { move: toHex(encodeMove(MOVE)) }],
   ])('is malformed if it answers an eviction with %s', async (_what, fields) => {
     const moderator = await ask(ok(fields));
-    expect(await failureOf(moderator.evict(MEMBER, []))).toMatchObject({ code: 'moderator-malformed' });
+    expect(await failureOf(moderator.evict(MEMBER, [OTHER]))).toMatchObject({ code: 'moderator-malformed' });
   });
 
   test.each([

@@ -121,7 +121,9 @@ const OTHER_FORMS: readonly ShownEvent[] = [
   { type: 'unsent', refs: [undefined] },
   { type: 'listing', members: LISTED, waiting: [MEMBER] },
   { type: 'listing', members: LISTED.slice(0, 1), waiting: [] },
-  ...(['left', 'silent', 'evicted'] as const).map((reason) => ({ type: 'removed', reason, member: SELF }) as const),
+  ...(['left', 'silent', 'evicted', 'unlisted'] as const).map(
+    (reason) => ({ type: 'removed', reason, member: SELF }) as const,
+  ),
   { type: 'removed', reason: 'left', member: { ...MEMBER, fingerprint: '7777000000000000' } },
   { type: 'safety-number', member: MEMBER, number: '1'.repeat(60) },
   { type: 'epoch', epoch: 3 },

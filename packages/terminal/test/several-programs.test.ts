@@ -180,7 +180,7 @@ describe("the host's own client", () => {
   });
 
   /** As the host does it: an order each, and for an eviction another room that is open. */
-  function answer({ operation, mode, member }: Record<string, unknown>): string {
+  function answer({ operation, mode, member, listed }: Record<string, unknown>): string {
     order += 1;
     const say = (fields: object): string => JSON.stringify({ ok: true, ...fields });
     switch (operation) {
@@ -195,6 +195,7 @@ describe("the host's own client", () => {
           type: 'evict',
           number: order,
           memberId: fromHex(String(member), 16) ?? new Uint8Array(0),
+          listed: (listed as readonly string[]).map((other) => fromHex(other, 16) ?? new Uint8Array(0)),
         } as const;
         const move = { type: 'move', ...other.invite, cover: coverOf(other.invite) } as const;
         return say({

@@ -2,8 +2,16 @@
 // PROTOCOL.md §5.8, §5.9.
 
 import { proveLeave } from '@sotto/crypto/mls';
-import type { Group, GroupCode, GroupMember, GroupSnapshot, PendingCommit } from '@sotto/crypto/mls';
-import { accept, coverMembersMax, equalBytes, isStealth, refuse, UPLOAD_ID_BYTES } from '@sotto/protocol';
+import type { BundleFrames, Group, GroupCode, GroupMember, GroupSnapshot, PendingCommit } from '@sotto/crypto/mls';
+import {
+  accept,
+  coverMembersMax,
+  encodeBundleFrame,
+  equalBytes,
+  isStealth,
+  refuse,
+  UPLOAD_ID_BYTES,
+} from '@sotto/protocol';
 import type {
   Decoded,
   GroupPlaintext,
@@ -13,11 +21,11 @@ import type {
   SignedAccess,
   SignedOrder,
 } from '@sotto/protocol';
-import { EMPTY_BUNDLE } from './commit-bundle.ts';
+import { authorizationFrames, EMPTY_BUNDLE } from './commit-bundle.ts';
 import { COMMIT_FRAME_SIZE, DUMMY } from './envelopes.ts';
 import type { CommitParts } from './envelopes.ts';
 import type { GroupState } from './state.ts';
-import { accessAfter, leaveOf } from './commit-policy.ts';
+import { accessAfter, evictionsOf, isListed, leaveOf } from './commit-policy.ts';
 import type { Authorizations } from './commit-policy.ts';
 import { leaversOfOneCommit, silentOf } from './group-view.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
@@ -26,6 +34,8 @@ import type { OwnCommit } from './own-commit.ts';
 import type { Upload } from './worker-tasks.ts';
 
 type Made = Promise<Decoded<Upload, GroupCode>>;
+/** Makes a commit that is bound to these leave and order frames. */
+type Propose = (group: Group, frames: BundleFrames) => Promise<Decoded<PendingCommit, GroupCode>>;
 
 export class CommitBuilder {
   readonly #state: GroupState;
@@ -73,7 +83,7 @@ export class CommitBuilder {
   }
 
   admit(keyPackage: Uint8Array): Made {
-    return this.#commit(EMPTY_BUNDLE, (group) => group.addMember(keyPackage));
+    return this.#commit(EMPTY_BUNDLE, (group, frames) => group.addMember(keyPackage, frames));
   }
 
   rotate(): Made {
@@ -85,19 +95,21 @@ export class CommitBuilder {
     return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
   }
 
-  /** `move`: the way to the room in which the members of the next epoch go on. */
+  /**
+   * An eviction removes all members that its order does not list. `move`: the way to the room in
+   * which the members of the next epoch go on.
+   */
   async order(orders: readonly SignedOrder[], move?: Move): Made {
-    const { ledger, self } = this.#state;
-    const evicted: GroupMember[] = [];
     for (const order of orders) {
-      const code = ledger.refuseOrder(order);
+      const code = this.#state.ledger.refuseOrder(order);
       if (code !== undefined) return refuse(code);
-      if (order.type !== 'evict') continue;
-      const member = this.#state.inside().roster.find(({ memberId }) => equalBytes(memberId, order.memberId));
-      if (member === undefined || equalBytes(member.memberId, self)) return refuse('member-unknown');
-      evicted.push(member);
     }
-    return this.#rotate(orders, evicted, move);
+    const evictions = evictionsOf({ orders });
+    const isOurs = evictions.every(({ listed: [first] }) => first !== undefined && equalBytes(first, this.#state.self));
+    if (!isOurs) return refuse('policy-evict');
+    const { roster } = this.#state.inside();
+    const gone = roster.filter((member) => evictions.some(({ listed }) => !isListed(listed, member)));
+    return this.#rotate(orders, gone, move);
   }
 
   republishSnapshot(): Promise<Upload> {
@@ -113,40 +125,48 @@ export class CommitBuilder {
   /** Rotates, and removes `removed` and as many leavers as one commit has room for. */
   #rotate(orders: readonly SignedOrder[], removed: readonly GroupMember[], move?: Move): Made {
     const parts = this.#state.parts();
-    const leavers = leaversOfOneCommit(parts).filter((member) => !includes(removed, member));
+    const leavers = leaversOfOneCommit(parts);
     const leaves = leavers.flatMap((member) => leaveOf(parts.proofs, member, parts.roomId) ?? []);
-    const gone = [...removed, ...leavers].map(({ memberId }) => memberId);
-    const propose = (group: Group): Promise<Decoded<PendingCommit, GroupCode>> =>
-      gone.length === 0 ? group.rotate() : group.removeMembers(gone);
+    const others = leavers.filter((member) => !includes(removed, member));
+    const gone = [...removed, ...others].map(({ memberId }) => memberId);
+    const propose: Propose = (group, frames) =>
+      gone.length === 0 ? group.rotate(frames) : group.removeMembers(gone, frames);
     return this.#commit({ orders, leaves }, propose, move);
   }
 
-  async #commit(
-    authorizations: Authorizations,
-    propose: (group: Group) => Promise<Decoded<PendingCommit, GroupCode>>,
-    move?: Move,
-  ): Made {
-    const { ledger } = this.#state;
-    const group = this.#state.inside();
-    const pending = await this.#state.validatingWith(ledger.evidence(authorizations), () => propose(group));
-    if (!pending.ok) return pending;
-    const carried = this.#withAnnouncedOrder(authorizations, pending.value, move);
-    const { access, proofs } = ledger.policy;
-    const after = { access: accessAfter(access, carried), proofs };
-    return this.#seal({ pending: pending.value, snapshot: undefined }, carried, after, move);
+  async #commit(authorizations: Authorizations, propose: Propose, move?: Move): Made {
+    const { announcedOrder, policy } = this.#state.ledger;
+    const orders = [...authorizations.orders, ...(announcedOrder === undefined ? [] : [announcedOrder])];
+    let carried: Authorizations = { ...authorizations, orders };
+    let made = await this.#propose(carried, propose);
+    if (made.ok && !this.#mayCarryAnnounced(authorizations, made.value, move)) {
+      made.value.clear();
+      carried = authorizations;
+      made = await this.#propose(carried, propose);
+    }
+    if (!made.ok) return made;
+    const after = { access: accessAfter(policy.access, carried), proofs: policy.proofs };
+    return this.#seal({ pending: made.value, snapshot: undefined }, carried, after, move);
+  }
+
+  /** The commit is bound to its authorizations, so they are decided before it is made. */
+  #propose(authorizations: Authorizations, propose: Propose): Promise<Decoded<PendingCommit, GroupCode>> {
+    const frames = authorizationFrames(authorizations).map(encodeBundleFrame);
+    const evidence = this.#state.ledger.evidence(authorizations);
+    return this.#state.validatingWith(evidence, () => propose(this.#state.inside(), frames));
   }
 
   /**
-   * Adds the announced access order. In stealth the next commit carries it if it would make this
-   * upload longer.
+   * Whether the upload may carry the announced access order as well. In stealth the next commit
+   * carries it if it would make this upload longer.
    */
-  #withAnnouncedOrder(authorizations: Authorizations, pending: PendingCommit, move: Move | undefined): Authorizations {
+  #mayCarryAnnounced(without: Authorizations, pending: PendingCommit, move: Move | undefined): boolean {
     const { ledger, envelopes, cover } = this.#state;
-    if (ledger.announcedOrder === undefined) return authorizations;
-    const carried = { ...authorizations, orders: [...authorizations.orders, ledger.announcedOrder] };
+    if (ledger.announcedOrder === undefined) return true;
     const rest = { ...partsOf(pending), move };
-    const most = isStealth(cover) ? envelopes.commitFrames({ ...authorizations, ...rest }) : COMMIT_FRAMES_MAX;
-    return envelopes.commitFrames({ ...carried, ...rest }) > most ? authorizations : carried;
+    const orders = [...without.orders, ledger.announcedOrder];
+    const most = isStealth(cover) ? envelopes.commitFrames({ ...without, ...rest }) : COMMIT_FRAMES_MAX;
+    return envelopes.commitFrames({ ...without, orders, ...rest }) <= most;
   }
 
   /** `after`: the policy of the epoch that the commit begins, for later joiners. */

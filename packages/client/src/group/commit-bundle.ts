@@ -1,8 +1,9 @@
 // Collects a commit bundle from the log: the authorizations and the pieces of one commit.
 // PROTOCOL.md §5.8.
 
-import { concatBytes, copyAccess } from '@sotto/protocol';
-import type { LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
+import type { BundleFrames } from '@sotto/crypto/mls';
+import { concatBytes, copyOrder, encodeBundleFrame } from '@sotto/protocol';
+import type { BundleFrame, LeaveProof, Piece, SignedOrder } from '@sotto/protocol';
 import type { Authorizations } from './commit-policy.ts';
 import { AUTHORIZATIONS_MAX } from '../limits.ts';
 
@@ -25,6 +26,8 @@ export function collectPiece(
 }
 
 export interface CommitBundle extends Authorizations {
+  /** All leave and order frames, also those that do not hold. The upload's own limit bounds them. */
+  readonly frames: BundleFrames;
   /** The GroupInfos of the bundle. A commit needs exactly one; of more two are kept. */
   readonly groupInfos: readonly Uint8Array[];
   readonly pieces: Pieces;
@@ -33,7 +36,7 @@ export interface CommitBundle extends Authorizations {
 /**
  * A frame that is no part of a commit ends the bundle. So does a dummy, which begins every upload.
  */
-export const EMPTY_BUNDLE: CommitBundle = { leaves: [], orders: [], groupInfos: [], pieces: [] };
+export const EMPTY_BUNDLE: CommitBundle = { leaves: [], orders: [], frames: [], groupInfos: [], pieces: [] };
 
 /**
  * Authorizations come before the GroupInfo, and that before the pieces. Behind them, they belong to
@@ -49,6 +52,19 @@ export function addGroupInfo(bundle: CommitBundle, groupInfo: Uint8Array): Commi
   return groupInfos.length > 2 ? begun : { ...begun, groupInfos };
 }
 
+/** The commit is bound to the frame, whether or not it holds. */
+export function addFrame(bundle: CommitBundle, frame: BundleFrame): CommitBundle {
+  return { ...bundle, frames: [...bundle.frames, encodeBundleFrame(frame)] };
+}
+
+/** @returns the frames of these authorizations in the order in which an upload has them */
+export function authorizationFrames({ leaves, orders }: Authorizations): BundleFrame[] {
+  return [
+    ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
+    ...orders.map((order) => ({ kind: 'order' as const, order })),
+  ];
+}
+
 export function addLeave(bundle: CommitBundle, proof: LeaveProof): CommitBundle {
   const { memberId, signature } = proof;
   // Copies, as of pieces.
@@ -59,11 +75,6 @@ export function addLeave(bundle: CommitBundle, proof: LeaveProof): CommitBundle 
 export function addOrder(bundle: CommitBundle, order: SignedOrder): CommitBundle {
   const orders = [...bundle.orders, copyOrder(order)];
   return orders.length > AUTHORIZATIONS_MAX ? bundle : { ...bundle, orders };
-}
-
-function copyOrder(order: SignedOrder): SignedOrder {
-  if (order.type === 'access') return copyAccess(order);
-  return { ...order, memberId: order.memberId.slice(), signature: order.signature.slice() };
 }
 
 /**

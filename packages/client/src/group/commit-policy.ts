@@ -8,8 +8,11 @@ import type { Access, LeaveProof, SignedAccess, SignedOrder } from '@sotto/proto
 import { mayRemoveSilent } from './roll-call.ts';
 import type { RollCall } from './roll-call.ts';
 
-/** Why a member was removed: it left, did not answer a roll call, or was evicted by an order. */
-export type RemovalReason = 'left' | 'silent' | 'evicted';
+/**
+ * Why a member was removed: it left, did not answer a roll call, or was evicted by an order.
+ * `unlisted`: it came in after the moderator had listed the members that stay.
+ */
+export type RemovalReason = 'left' | 'silent' | 'evicted' | 'unlisted';
 
 /** The leave proofs and orders of a commit bundle that were found valid. */
 export interface Authorizations {
@@ -53,7 +56,7 @@ function validateJoin(evidence: Evidence, facts: CommitFacts): 'accept' | Policy
   return access.mode === 'locked' ? 'policy-locked' : 'policy-knock';
 }
 
-function isListed(listed: readonly Uint8Array[], { memberId }: GroupMember): boolean {
+export function isListed(listed: readonly Uint8Array[], { memberId }: Pick<GroupMember, 'memberId'>): boolean {
   return listed.some((other) => equalBytes(other, memberId));
 }
 
@@ -77,6 +80,7 @@ export function leaveOf(
 
 function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' | PolicyCode {
   const { mode } = evidence.access;
+  if (!evictionsOf(evidence.authorizations).every((order) => isCarriedOut(order, facts))) return 'policy-evict';
   if (facts.added.length > 0 && mode !== 'knock' && mode !== 'listed') {
     return mode === 'open' ? 'policy-add' : 'policy-locked';
   }
@@ -88,11 +92,29 @@ function validateMemberCommit(evidence: Evidence, facts: CommitFacts): 'accept' 
   return mayRemoveSilent(evidence.rollCall, facts.committer, silent, staying) ? 'accept' : 'policy-remove';
 }
 
+/**
+ * An evict order binds the commit: its first listed member alone makes it, and no member that is not
+ * listed is in the epoch that it begins. So nobody that joined meanwhile reads the move.
+ */
+function isCarriedOut({ listed }: Eviction, { committer, added, removed, roster }: CommitFacts): boolean {
+  const [first] = listed;
+  const after = [...roster.filter((member) => !removed.includes(member)), ...added];
+  return first !== undefined && equalBytes(first, committer.memberId) && after.every((one) => isListed(listed, one));
+}
+
+type Eviction = Extract<SignedOrder, { type: 'evict' }>;
+
+export function evictionsOf({ orders }: Pick<Authorizations, 'orders'>): Eviction[] {
+  return orders.filter((order) => order.type === 'evict');
+}
+
 /** @returns what authorizes a removal; `silent` if nothing else does: then the roll call must */
 export function removalReason(
   { leaves, orders }: Authorizations,
-  { memberId }: Pick<GroupMember, 'memberId'>,
+  member: Pick<GroupMember, 'memberId'>,
 ): RemovalReason {
-  if (orders.some((order) => order.type === 'evict' && equalBytes(order.memberId, memberId))) return 'evicted';
-  return leaves.some((proof) => equalBytes(proof.memberId, memberId)) ? 'left' : 'silent';
+  const evictions = evictionsOf({ orders });
+  if (evictions.some(({ memberId }) => equalBytes(memberId, member.memberId))) return 'evicted';
+  if (leaves.some(({ memberId }) => equalBytes(memberId, member.memberId))) return 'left';
+  return evictions.some(({ listed }) => !isListed(listed, member)) ? 'unlisted' : 'silent';
 }

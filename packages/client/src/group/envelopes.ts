@@ -35,6 +35,7 @@ import type {
   Piece,
   SignedOrder,
 } from '@sotto/protocol';
+import { authorizationFrames } from './commit-bundle.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
 
 const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextBytes(bodyBytes(bytes)));
@@ -212,8 +213,7 @@ function framesOf({ move, leaves, orders, welcome, groupInfo, commit }: CommitPa
   return [
     // Before the bundle: it is no evidence for the commit, and would end the bundle.
     ...(move === undefined ? [] : [{ kind: 'move' as const, move }]),
-    ...leaves.map((proof) => ({ kind: 'leave' as const, ...proof })),
-    ...orders.map((order) => ({ kind: 'order' as const, order })),
+    ...authorizationFrames({ leaves, orders }),
     ...cut(welcome ?? new Uint8Array(0)).map((piece) => ({ kind: 'welcome' as const, ...piece })),
     { kind: 'group-info', bytes: groupInfo },
     ...cut(commit).map((piece) => ({ kind: 'piece' as const, ...piece })),

@@ -2,10 +2,18 @@
 // the roll call, and the commit bundle. PROTOCOL.md §5.9.
 
 import { verifyLeave, verifyOrder } from '@sotto/crypto/mls';
-import type { CommitAndInfo, GroupCode, GroupMember } from '@sotto/crypto/mls';
+import type { CommitAndBundle, GroupCode, GroupMember } from '@sotto/crypto/mls';
 import { equalBytes } from '@sotto/protocol';
-import type { LeaveProof, Move, Piece, PlainAccess, SignedAccess, SignedOrder } from '@sotto/protocol';
-import { addGroupInfo, addLeave, addOrder, addPiece, beforeGroupInfo, EMPTY_BUNDLE } from './commit-bundle.ts';
+import type { BundleFrame, LeaveProof, Move, Piece, PlainAccess, SignedAccess, SignedOrder } from '@sotto/protocol';
+import {
+  addFrame,
+  addGroupInfo,
+  addLeave,
+  addOrder,
+  addPiece,
+  beforeGroupInfo,
+  EMPTY_BUNDLE,
+} from './commit-bundle.ts';
 import type { CommitBundle } from './commit-bundle.ts';
 import { accessOf, leaveOf } from './commit-policy.ts';
 import type { Evidence, Authorizations } from './commit-policy.ts';
@@ -22,7 +30,7 @@ export interface PolicyState {
 }
 
 /** A commit whose last piece has come. */
-export interface WholeCommit extends CommitAndInfo {
+export interface WholeCommit extends CommitAndBundle {
   readonly evidence: Evidence;
 }
 
@@ -97,8 +105,13 @@ export class LogLedger {
     this.#bundle = EMPTY_BUNDLE;
   }
 
+  /** A leave or order frame: the commit behind it is bound to it, whether or not it holds. */
+  bindFrame(frame: BundleFrame): void {
+    this.#bundle = addFrame(beforeGroupInfo(this.#bundle), frame);
+  }
+
   processLeave(proof: LeaveProof, roster: readonly GroupMember[]): 'noted' | GroupCode {
-    this.#bundle = beforeGroupInfo(this.#bundle);
+    this.bindFrame({ kind: 'leave', ...proof });
     if (!this.noteLeave(proof, roster)) return 'member-unknown';
     this.#bundle = addLeave(this.#bundle, proof);
     return 'noted';
@@ -118,7 +131,7 @@ export class LogLedger {
   }
 
   processOrder(order: SignedOrder): 'noted' | GroupCode {
-    this.#bundle = beforeGroupInfo(this.#bundle);
+    this.bindFrame({ kind: 'order', order });
     const code = this.refuseOrder(order);
     if (code !== undefined) return code;
     this.#bundle = addOrder(this.#bundle, order);
@@ -138,10 +151,10 @@ export class LogLedger {
   collectPiece(piece: Piece): WholeCommit | undefined {
     const { bundle, commit } = addPiece(this.#bundle, piece);
     this.#bundle = commit === undefined ? bundle : EMPTY_BUNDLE;
-    const [groupInfo, second] = bundle.groupInfos;
-    return (
-      commit && { commit, groupInfo: second === undefined ? groupInfo : undefined, evidence: this.evidence(bundle) }
-    );
+    if (commit === undefined) return undefined;
+    const [first, second] = bundle.groupInfos;
+    const groupInfo = second === undefined ? first : undefined;
+    return { commit, groupInfo, frames: bundle.frames, evidence: this.evidence(bundle) };
   }
 
   addOwnMessage(body: Uint8Array, calls: boolean): void {

@@ -1,5 +1,6 @@
 // Opens the log's bodies one after another, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
+import { hashBundle } from '@sotto/crypto/mls';
 import type { Group, PendingCommit } from '@sotto/crypto/mls';
 import { decodeContent, equalBytes } from '@sotto/protocol';
 import type { CommitPlace, GroupPlaintext, Move, Piece } from '@sotto/protocol';
@@ -102,6 +103,10 @@ export class LogReader {
       return (await this.#admission.onWelcomePiece(plaintext)) ? { kind: 'welcome' } : nothing('piece', sealedBy);
     }
     if (!own.isPending) return this.#skip('outside', sealedBy);
+    if (plaintext.kind === 'leave' || plaintext.kind === 'order') {
+      ledger.bindFrame(plaintext);
+      return nothing('outside', sealedBy);
+    }
     if (plaintext.kind === 'group-info') {
       ledger.processGroupInfo(plaintext.bytes);
       return nothing('piece', sealedBy);
@@ -214,16 +219,15 @@ export class LogReader {
 
   /**
    * Validates the own commit at its place in the log. A member that was silent when it was made may
-   * have been heard since, or the GroupInfo is not the one that belongs to it. Then all members
-   * refuse it, this one too.
+   * have been heard since, or the bundle is not the one that belongs to it. Then all members refuse
+   * it, this one too.
    */
-  async #processOwnCommit(
-    { pending, snapshot }: OwnCommit,
-    { evidence, groupInfo }: WholeCommit,
-  ): Promise<GroupOpened> {
+  async #processOwnCommit({ pending, snapshot }: OwnCommit, whole: WholeCommit): Promise<GroupOpened> {
     const { ledger, self } = this.#state;
+    const { evidence } = whole;
     const allowed = snapshot === undefined ? validateCommit(evidence, pending.facts) : 'accept';
-    const answer = allowed === 'accept' ? compareGroupInfo(pending, groupInfo) : allowed;
+    const bound = compareBundle(pending, whole);
+    const answer = bound === 'accept' ? allowed : bound;
     if (answer !== 'accept') {
       pending.clear();
       return { kind: 'refused', by: 'own', code: answer };
@@ -256,10 +260,11 @@ export class LogReader {
 }
 
 /** Compares bytes: a member signs one GroupInfo of an epoch, and nobody else can sign for it. */
-function compareGroupInfo(
-  { snapshot }: PendingCommit,
-  groupInfo: Uint8Array | undefined,
-): 'accept' | 'group-info-missing' | 'group-info-differs' {
+function compareBundle(
+  { snapshot, frames }: PendingCommit,
+  { groupInfo, frames: found = [] }: WholeCommit,
+): 'accept' | 'bundle-differs' | 'group-info-missing' | 'group-info-differs' {
+  if (!equalBytes(hashBundle(frames), hashBundle(found))) return 'bundle-differs';
   if (groupInfo === undefined) return 'group-info-missing';
   return equalBytes(snapshot.groupInfo, groupInfo) ? 'accept' : 'group-info-differs';
 }

@@ -274,7 +274,7 @@ function onOtherEntry(
     case 'removed':
       if (session.user.status === 'leaving' || opened.reason === 'left')
         return endSession(session, context, undefined, undefined);
-      return opened.reason === 'evicted' ? endWithCode(session, context, 'evicted') : resync(session, context);
+      return opened.reason === 'silent' ? resync(session, context) : endWithCode(session, context, opened.reason);
     case 'knock':
       return onKnock(session, opened, context);
     case 'welcome':
@@ -337,11 +337,12 @@ function onNoContent(
 
 /** The commit that has begun this epoch may lead its members to another room. */
 function followMove(session: Session, opened: EpochBegun, context: StepContext): Session {
-  const { by, move, removed } = opened;
+  const { by, move } = opened;
   if (move === undefined) return session;
   if (by === 'own') {
     context.effects.push({ type: 'moved' });
-    const isEviction = removed.some(({ reason }) => reason === 'evicted');
+    const { own } = session.commits;
+    const isEviction = own.phase === 'sent' && own.request.type === 'move' && own.request.offer.order !== undefined;
     emit(context, { type: 'moderated', what: isEviction ? 'evicted' : 'moved' });
   }
   return session.user.status === 'leaving' ? session : follow(session, move, context);

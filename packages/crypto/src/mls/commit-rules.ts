@@ -14,6 +14,8 @@ import type {
   UpdatePath,
 } from 'ts-mls';
 import { verifyFramedContentSignature } from 'ts-mls/framedContent.js';
+import { hashBundle } from '../bundle-hash.ts';
+import type { BundleFrames } from '../bundle-hash.ts';
 import type { GroupCode, PolicyCode } from '../errors.ts';
 import { refuseOnError } from './bytes.ts';
 import { equalInConstantTime } from './context.ts';
@@ -71,6 +73,16 @@ export interface CommitRules {
   readonly policy: CommitPolicy;
 }
 
+/** A commit as it stands in its bundle. */
+export interface CommitAndBundle {
+  /** Up to `GROUP_COMMIT_BYTES_MAX` bytes. */
+  readonly commit: Uint8Array;
+  /** Undefined if the bundle has none, or two. */
+  readonly groupInfo: Uint8Array | undefined;
+  /** The bundle's leave and order frames, also those that do not hold; none if left out. */
+  readonly frames?: BundleFrames;
+}
+
 /** A commit as it was sent, not yet validated. */
 export interface SentCommit {
   readonly message: PublicMessage;
@@ -81,14 +93,15 @@ export interface SentCommit {
 
 /**
  * Validates the form and the header of a commit in this epoch. All commits are public messages: a
- * member's has a membership tag, a joiner's has none.
+ * member's has a membership tag, a joiner's has none. Its maker has signed which leave and order
+ * frames go with it.
  *
- * @returns the commit, or `group-bytes-malformed`, `group-foreign`, `commit-form`, `epoch-old`, or
- * `epoch-future`.
+ * @returns the commit, or `group-bytes-malformed`, `group-foreign`, `epoch-old`, `epoch-future`,
+ * `commit-form`, or `bundle-differs`.
  */
 export function validateHeader(
   context: GroupContext,
-  epoch: bigint,
+  { epoch, frames }: { readonly epoch: bigint; readonly frames: BundleFrames },
   message: MLSMessage,
 ): Decoded<SentCommit, GroupCode> {
   if (message.wireformat !== 'mls_public_message') {
@@ -97,12 +110,12 @@ export function validateHeader(
   const { publicMessage } = message;
   const { content, senderType } = publicMessage;
   if (!equalInConstantTime(content.groupId, context.keys.groupId)) return refuse('group-foreign');
-  if (content.authenticatedData.length > 0) return refuse('commit-form');
   if (content.epoch < epoch) return refuse('epoch-old');
   if (content.epoch > epoch) return refuse('epoch-future');
   // No proposal comes alone, and nobody outside sends any.
   if (content.contentType !== 'commit') return refuse('commit-form');
   if (senderType !== 'member' && senderType !== 'new_member_commit') return refuse('commit-form');
+  if (!equalInConstantTime(content.authenticatedData, hashBundle(frames))) return refuse('bundle-differs');
   const sender = content.sender.senderType === 'member' ? content.sender.leafIndex : undefined;
   return accept({ message: publicMessage, commit: content.commit, sender });
 }

@@ -5,10 +5,11 @@ import { accept, equalBytes, refuse } from '@sotto/protocol';
 import type { Decoded } from '@sotto/protocol';
 import type { ClientState, Proposal } from 'ts-mls';
 import { encodeMlsMessage } from 'ts-mls/message.js';
+import type { BundleFrames } from '../bundle-hash.ts';
 import { GroupEndedError } from '../errors.ts';
 import type { GroupCode } from '../errors.ts';
 import type { GroupSnapshot } from './bytes.ts';
-import type { CommitFacts, CommitPolicy } from './commit-rules.ts';
+import type { CommitAndBundle, CommitFacts, CommitPolicy } from './commit-rules.ts';
 import { openContext } from './context.ts';
 import type { GroupContext } from './context.ts';
 import type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
@@ -30,7 +31,7 @@ import {
   proposeCommit,
   sealMessage,
 } from './transitions.ts';
-import type { CommitAndInfo, KeyPackagePair, OpenedMessage, Proposed, WelcomeAndSnapshot } from './transitions.ts';
+import type { KeyPackagePair, OpenedMessage, Proposed, WelcomeAndSnapshot } from './transitions.ts';
 import { rosterOf } from './tree.ts';
 import type { GroupMember } from './tree.ts';
 import { GROUP_MEMBERS_MAX, GROUP_MESSAGE_BYTES_MAX, GROUP_MESSAGE_OVERHEAD_BYTES } from '../limits.ts';
@@ -67,6 +68,8 @@ export interface PendingCommit {
   readonly welcome: Uint8Array | undefined;
   /** The effect of the commit, as all other members will see it. */
   readonly facts: CommitFacts;
+  /** The leave and order frames to which the commit is bound: it goes with these, and no others. */
+  readonly frames: BundleFrames;
   /** The epoch that the commit begins. */
   readonly epoch: bigint;
   /**
@@ -209,7 +212,7 @@ export class GroupEngine {
 
 function makePending(
   context: GroupContext,
-  { next, commit, welcome, facts, snapshot }: Proposed,
+  { next, commit, welcome, facts, frames, snapshot }: Proposed,
   { merge, clear }: Pick<PendingCommit, 'merge' | 'clear'>,
 ): PendingCommit {
   let settled = false;
@@ -217,6 +220,7 @@ function makePending(
     commit,
     welcome,
     facts,
+    frames,
     snapshot,
     epoch: next.groupContext.epoch,
     deriveEnvelopeKey: async () => {
@@ -314,9 +318,11 @@ export class Group {
 
   /**
    * Makes a commit with new keys for this member. It heals the group from a theft of the old ones.
+   *
+   * @param frames The bundle's leave and order frames, to which the commit is bound.
    */
-  rotate(): Promise<Decoded<PendingCommit, GroupCode>> {
-    return this.#enqueue(() => this.#propose([]));
+  rotate(frames: BundleFrames = []): Promise<Decoded<PendingCommit, GroupCode>> {
+    return this.#enqueue(() => this.#propose([], frames));
   }
 
   /**
@@ -325,7 +331,10 @@ export class Group {
    * @returns the commit, or a code: `member-unknown`, also for an empty list, or the refusal of the
    * rules or the policy.
    */
-  removeMembers(memberIds: readonly Uint8Array[]): Promise<Decoded<PendingCommit, GroupCode>> {
+  removeMembers(
+    memberIds: readonly Uint8Array[],
+    frames: BundleFrames = [],
+  ): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#enqueue(async () => {
       const roster = this.roster;
       const proposals: Proposal[] = [];
@@ -334,7 +343,7 @@ export class Group {
         if (member === undefined) return refuse('member-unknown');
         proposals.push({ proposalType: 'remove', remove: { removed: member.leafIndex } });
       }
-      return proposals.length === 0 ? refuse('member-unknown') : this.#propose(proposals);
+      return proposals.length === 0 ? refuse('member-unknown') : this.#propose(proposals, frames);
     });
   }
 
@@ -343,10 +352,10 @@ export class Group {
    *
    * @returns the commit with its welcome, or the code that refuses it.
    */
-  addMember(keyPackage: Uint8Array): Promise<Decoded<PendingCommit, GroupCode>> {
+  addMember(keyPackage: Uint8Array, frames: BundleFrames = []): Promise<Decoded<PendingCommit, GroupCode>> {
     return this.#enqueue(async () => {
       const proposal = await addProposal(keyPackage);
-      return proposal.ok ? this.#propose([proposal.value]) : proposal;
+      return proposal.ok ? this.#propose([proposal.value], frames) : proposal;
     });
   }
 
@@ -354,7 +363,7 @@ export class Group {
    * Processes the commit of another member or of a joiner, in the order of the log. A refusal
    * changes nothing. The GroupInfo beside it has to be that of the epoch which the commit begins.
    */
-  processCommit(sent: CommitAndInfo): Promise<Decoded<CommitOutcome, GroupCode>> {
+  processCommit(sent: CommitAndBundle): Promise<Decoded<CommitOutcome, GroupCode>> {
     return this.#enqueue(async () => {
       const processed = await processCommit(this.#context, this.#policy, this.#state, sent);
       if (!processed.ok) return processed;
@@ -419,8 +428,8 @@ export class Group {
     this.#status = 'ended';
   }
 
-  async #propose(proposals: readonly Proposal[]): Promise<Decoded<PendingCommit, GroupCode>> {
-    const proposed = await proposeCommit(this.#context, this.#policy, this.#state, proposals);
+  async #propose(proposals: readonly Proposal[], frames: BundleFrames): Promise<Decoded<PendingCommit, GroupCode>> {
+    const proposed = await proposeCommit(this.#context, this.#policy, this.#state, proposals, frames);
     if (!proposed.ok) return proposed;
     const { next, consumed } = proposed.value;
     const merge = (): Promise<Group> =>

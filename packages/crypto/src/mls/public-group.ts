@@ -10,7 +10,7 @@ import type { GroupCode } from '../errors.ts';
 import { decodeCommit, decodeSnapshot, encodeTree, refuseOnError } from './bytes.ts';
 import type { GroupSnapshot, Snapshot } from './bytes.ts';
 import { validateHeader, validateSentCommit, verifyCommitSignature } from './commit-rules.ts';
-import type { CommitFacts, CommitPolicy } from './commit-rules.ts';
+import type { CommitAndBundle, CommitFacts, CommitPolicy } from './commit-rules.ts';
 import { openContext } from './context.ts';
 import type { GroupContext } from './context.ts';
 import type { GroupKeys } from './keys.ts';
@@ -23,7 +23,7 @@ import type { GroupCrypto, GroupSuite } from '../provider/group-crypto.ts';
 import { GROUP_MEMBERS_MAX } from '../limits.ts';
 
 export type { GroupSnapshot } from './bytes.ts';
-export type { CommitFacts, CommitPolicy } from './commit-rules.ts';
+export type { CommitAndBundle, CommitFacts, CommitPolicy } from './commit-rules.ts';
 export type { GroupMember } from './tree.ts';
 export type { GroupCode, PolicyCode } from '../errors.ts';
 export { deriveGroupKeys, destroyGroupKeys } from './keys.ts';
@@ -39,12 +39,8 @@ export interface PublicGroupOptions {
   readonly membersMax?: number;
 }
 
-/** A commit as it stands in its bundle. */
-export interface BundledCommit {
-  /** Up to `GROUP_COMMIT_BYTES_MAX` bytes. */
-  readonly commit: Uint8Array;
-  /** Undefined if the bundle has none, or two. */
-  readonly groupInfo: Uint8Array | undefined;
+/** A commit, its bundle, and the policy by which the bundle is validated. */
+export interface BundledCommit extends CommitAndBundle {
   /** Decides by what else the bundle holds. */
   readonly policy: CommitPolicy;
 }
@@ -134,11 +130,11 @@ export class PublicGroup {
    *
    * @returns the group of the next epoch, or the code that refuses the commit.
    */
-  async apply({ commit, groupInfo, policy }: BundledCommit): Promise<Decoded<Advanced, GroupCode>> {
+  async apply({ commit, groupInfo, frames = [], policy }: BundledCommit): Promise<Decoded<Advanced, GroupCode>> {
     const { groupContext, tree } = this.#epoch;
     const decoded = await decodeCommit(commit);
     if (!decoded.ok) return decoded;
-    const sent = validateHeader(this.#context, groupContext.epoch, decoded.value);
+    const sent = validateHeader(this.#context, { epoch: groupContext.epoch, frames }, decoded.value);
     if (!sent.ok) return sent;
     if (!(await verifyCommitSignature(this.#context, this.#epoch, sent.value))) return refuse('commit-invalid');
     const rules = { context: this.#context, tree, epoch: groupContext.epoch, policy };

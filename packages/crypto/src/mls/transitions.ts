@@ -16,6 +16,8 @@ import { decryptSenderData } from 'ts-mls/privateMessage.js';
 import { processPrivateMessage, processPublicMessage } from 'ts-mls/processMessages.js';
 import { emptyPskIndex } from 'ts-mls/pskIndex.js';
 import type { SenderData } from 'ts-mls/sender.js';
+import { hashBundle } from '../bundle-hash.ts';
+import type { BundleFrames } from '../bundle-hash.ts';
 import type { GroupCode } from '../errors.ts';
 import {
   decodeCommit,
@@ -30,7 +32,7 @@ import {
 } from './bytes.ts';
 import type { GroupSnapshot } from './bytes.ts';
 import { validateHeader, validateJoin, validateMemberCommit, validateSentCommit } from './commit-rules.ts';
-import type { CommitFacts, CommitPolicy, CommitRules, SentCommit } from './commit-rules.ts';
+import type { CommitAndBundle, CommitFacts, CommitPolicy, CommitRules, SentCommit } from './commit-rules.ts';
 import { beginPublicEpoch, validateGroupInfo } from './public-epoch.ts';
 import type { ExpectedEpoch } from './public-epoch.ts';
 import { LIFETIME, equalInConstantTime, makeCredential } from './context.ts';
@@ -55,14 +57,9 @@ export interface Proposed {
   readonly snapshot: GroupSnapshot;
   readonly welcome: Uint8Array | undefined;
   readonly facts: CommitFacts;
+  /** The leave and order frames to which the commit is bound. */
+  readonly frames: BundleFrames;
   readonly consumed: readonly Uint8Array[];
-}
-
-/** A commit as it stands in its bundle. */
-export interface CommitAndInfo {
-  readonly commit: Uint8Array;
-  /** Undefined if the bundle has none, or two. */
-  readonly groupInfo: Uint8Array | undefined;
 }
 
 /** A key package and its secrets. */
@@ -108,7 +105,7 @@ async function deriveExternalPub({ primitives }: GroupContext, state: ClientStat
 
 /**
  * Joins by external commit (RFC 9420 §12.4.3.2). `resync` removes the old leaf of the identity in
- * the same commit.
+ * the same commit. It is bound to a bundle without leave proofs and orders.
  *
  * @returns the commit and the state after it, or the code that refuses the snapshot or the join.
  */
@@ -133,7 +130,7 @@ export async function joinByExternalCommit(
   const { publicPackage, privatePackage } = await makeKeyPackage(context, identity);
   const { primitives, config } = context;
   const joined = await refuseOnError('snapshot-invalid', () =>
-    joinGroupExternal(info, publicPackage, privatePackage, resync, primitives, tree, config),
+    joinGroupExternal(info, publicPackage, privatePackage, resync, primitives, tree, config, hashBundle([])),
   );
   privatePackage.initPrivateKey.fill(0);
   privatePackage.hpkePrivateKey.fill(0);
@@ -154,6 +151,7 @@ export async function joinByExternalCommit(
     snapshot: await exportSnapshot(context, newState),
     welcome: undefined,
     facts: validated.value,
+    frames: [],
     consumed: [],
   });
 }
@@ -167,6 +165,7 @@ function commitOf(message: MLSMessage): Commit {
 
 /**
  * Makes a commit of a member: empty, which brings new keys, or with additions and removals.
+ * `frames`: of its bundle, to which it is bound.
  *
  * @returns the commit and the state after it, or the code that refuses it.
  */
@@ -175,6 +174,7 @@ export async function proposeCommit(
   policy: CommitPolicy,
   state: ClientState,
   proposals: readonly Proposal[],
+  frames: BundleFrames = [],
 ): Promise<Decoded<Proposed, GroupCode>> {
   const sender = state.privatePath.leafIndex;
   // The receivers validate the path. The proposals are validated here, before the library has made
@@ -186,7 +186,7 @@ export async function proposeCommit(
   const made = await refuseOnError('key-package-invalid', () =>
     createCommit(
       { state, cipherSuite: context.primitives },
-      { wireAsPublicMessage: true, extraProposals: [...proposals] },
+      { wireAsPublicMessage: true, extraProposals: [...proposals], authenticatedData: hashBundle(frames) },
     ),
   );
   if (!made.ok) return made;
@@ -196,7 +196,7 @@ export async function proposeCommit(
   const welcomeBytes = welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome });
   const snapshot = await exportSnapshot(context, newState);
   const facts = validated.value;
-  return accept({ next: newState, commit: bytes, snapshot, welcome: welcomeBytes, facts, consumed });
+  return accept({ next: newState, commit: bytes, snapshot, welcome: welcomeBytes, facts, frames, consumed });
 }
 
 function commitRulesOf(context: GroupContext, policy: CommitPolicy, state: ClientState): CommitRules {
@@ -273,13 +273,13 @@ export async function processCommit(
   context: GroupContext,
   policy: CommitPolicy,
   state: ClientState,
-  { commit: bytes, groupInfo }: CommitAndInfo,
+  { commit: bytes, groupInfo, frames = [] }: CommitAndBundle,
 ): Promise<Decoded<Processed, GroupCode>> {
   const { primitives } = context;
   const { ratchetTree, groupContext } = state;
   const decoded = await decodeCommit(bytes);
   if (!decoded.ok) return decoded;
-  const commit = validateHeader(context, groupContext.epoch, decoded.value);
+  const commit = validateHeader(context, { epoch: groupContext.epoch, frames }, decoded.value);
   if (!commit.ok) return commit;
   // Signature and membership tag come first: no rule of ours sees what nobody in the group has made.
   const authentic = await refuseOnError('commit-invalid', () =>

@@ -19,6 +19,8 @@ export const CLIENT = {
   'error.client.room-locked': 'the room is locked: ask the host to unlock it, then try again',
   'error.client.knock-unanswered': 'no member admitted you: ask a member to, then try again',
   'error.client.evicted': 'the host has removed you from the room',
+  'error.client.unlisted':
+    'the room moved to another onion while you joined: ask the host for the new connection string, then knock',
   'error.client.member-unknown': 'no member, and nobody knocking, has this fingerprint: look at the list of members',
   'error.client.moderator-missing': 'only the host’s own client can do that: docker compose run --rm host-client',
   'error.client.moderator-busy': 'the last order is still on its way: wait until it is done',

@@ -59,9 +59,12 @@ leave
   'screen.removed-left': '{member} has left',
   'screen.removed-silent': '{member} was removed: nothing was heard from it any more',
   'screen.removed-evicted': 'the host has removed {member}',
+  'screen.removed-unlisted':
+    '{member} joined while the room was moving and was left behind: give it the new connection string, and admit it',
   'screen.self-removed-left': 'you have left',
   'screen.self-removed-silent': 'you were removed, because nothing was heard from you: the client joins again',
   'screen.self-removed-evicted': 'the host has removed you',
+  'screen.self-removed-unlisted': 'the room moved to another onion while you joined',
   'screen.members-one': '1 member, {here} here',
   'screen.members-many': '{count} members, {here} here',
   'screen.member-self': '  {member}  {fingerprint}  you',
