@@ -25,7 +25,7 @@ commit: what a commit costs member, relay and host, as ratios to another commit 
   --members   sizes of the room, growing
   --suite     the MLS cipher suite
   --seconds   how long each is measured
-  --against   the commit that is compared with
+  --against   the commit that is compared with; HEAD itself shows how much the machine adds
   --rounds    how often each is measured
   --help      this text`;
 const MEMBERS_MAX = 1_024;

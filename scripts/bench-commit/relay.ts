@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { decodeChallenge, decodeFrame, encodeAdminRequest, FrameSplitter } from '@sotto/protocol';
 import { MemoryRoomStore, startRelay } from '@sotto/relay';
-import { attachFrame, createRequest, encodeUpload, random, roomKeysOf } from './tree.ts';
+import { attachFrame, createRequest, encodeUpload, framesDownstream, random, roomKeysOf } from './tree.ts';
 import type { RoomKeys, Upload } from './tree.ts';
 
 /**
@@ -37,7 +37,7 @@ export function socketsIn(directory: string): Sockets {
   return { listen: { path: join(directory, 'relay.sock') }, admin: { path: join(directory, 'admin.sock') } };
 }
 
-/** One connection of a member: it counts the frames of the log that have come. */
+/** One connection of a member: it counts the frames that have come behind ATTACHED. */
 class Connection {
   readonly socket: Socket;
   readonly #splitter = new FrameSplitter();
@@ -56,7 +56,7 @@ class Connection {
     return this.#attached.promise;
   }
 
-  /** @returns the bytes of so many more frames of the log, once all have come */
+  /** @returns the bytes of so many more frames, once all have come */
   async next(frames: number): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#waiting = { frames, resolve: () => resolve(undefined) };
@@ -89,7 +89,7 @@ class Connection {
       if (challenge.ok) this.socket.write(attachFrame(this.#keys, challenge.value));
     } else if (operation === 'attached') this.#attached.resolve(undefined);
     else if (operation === 'refused' || operation === 'closing') throw new Error(`the relay refuses: ${code}`);
-    else if (operation === 'entry' || operation === 'committed') {
+    else {
       this.#arrived.frames += 1;
       this.#arrived.bytes += raw.length;
     }
@@ -145,7 +145,7 @@ export class RelayProcess {
     for (const [index, frames] of uploads.entries()) {
       const { socket } = all[index % all.length] ?? {};
       for (const frame of frames) socket?.write(frame);
-      const bytes = await Promise.all(all.map((connection) => connection.next(upload.bodies.length)));
+      const bytes = await Promise.all(all.map((connection) => connection.next(framesDownstream(upload))));
       downstream = Math.max(...bytes);
     }
     const spent = (await this.#cpu()) - before;

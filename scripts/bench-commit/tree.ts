@@ -39,6 +39,11 @@ export function snapshotOf({ snapshot }: Upload): Uint8Array {
   return snapshot;
 }
 
+/** How many frames of a commit each connection gets. */
+export function framesDownstream({ bodies }: Upload): number {
+  return bodies.length;
+}
+
 export function createRequest({ roomId, capabilityKey, roomTag }: RoomKeys): string {
   const terms = { roomId, capabilityKey, roomTag, cover: COVER, patienceSeconds: PATIENCE_SECONDS_MOST } as const;
   return encodeAdminRequest({ operation: 'create', ...terms });
