@@ -1,13 +1,15 @@
 // `npm run bench -- crypto`: what group keys cost, native and pure JavaScript side by side in one
 // run. `--members 2,10,32` makes it shorter. `npm run bench -- relay`: what the slots of stealth
 // rooms cost the relay; `--seconds 20`. `npm run bench -- idle`: what a hosted room costs the
-// machine while nobody is in it; `--seconds 120`.
+// machine while nobody is in it; `--seconds 120`. `npm run bench -- commit`: what a commit costs
+// member, relay and host, as ratios to an older commit of this repository; `--against d97a35e`.
 
 import { cpus, loadavg } from 'node:os';
 import { createGroupIdentity, deriveGroupKeys, GroupEngine } from '@sotto/crypto/mls';
 import type { CommitAndBundle, Group, GroupCrypto, GroupSuite, PendingCommit } from '@sotto/crypto/mls';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { pureCrypto } from '@sotto/crypto/pure';
+import { benchCommit, readAgainst } from './bench-commit.ts';
 import { benchIdle } from './bench-idle.ts';
 import { benchRelay } from './bench-relay.ts';
 import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';
@@ -15,15 +17,22 @@ import { readCommandLine, UsageError, wholeNumber } from './command-line.ts';
 const USAGE = `Usage: npm run bench -- crypto [--members 2,10,32] [--suite x-wing|x25519]
        npm run bench -- relay [--seconds 20]
        npm run bench -- idle [--seconds 120]
+       npm run bench -- commit [--against d97a35e] [--members 8,32] [--rounds 15]
 
 crypto: what group keys cost, native and pure JavaScript side by side in one run. relay: what the slots of stealth rooms cost.
 idle: what an empty room costs the machine, on a private Tor network, as a share of a core.
+commit: what a commit costs member, relay and host, as ratios to another commit of this repository.
   --members   sizes of the room, growing
   --suite     the MLS cipher suite
   --seconds   how long each is measured
+  --against   the commit that is compared with; HEAD itself shows how much the machine adds
+  --rounds    how often each is measured
   --help      this text`;
 const MEMBERS_MAX = 1_024;
 const SECONDS_MAX = 3_600;
+/** Below the limit of a room: one more member joins in each round. */
+const COMMIT_MEMBERS_MAX = 63;
+const ROUNDS_MAX = 1_000;
 const MEMBERS = [2, 10, 32, 64, 128];
 /** Above this the pure primitives would take minutes. */
 const PURE_MEMBERS_MAX = 64;
@@ -212,14 +221,16 @@ const { values, operands, refuse } = readCommandLine({
   usage: USAGE,
   operandsMax: 1,
   options: {
-    members: { type: 'string', default: MEMBERS.join(',') },
+    members: { type: 'string' },
     suite: { type: 'string', default: 'x-wing' },
     seconds: { type: 'string' },
+    against: { type: 'string', default: 'd97a35e' },
+    rounds: { type: 'string', default: '15' },
   },
 });
 
-function readSizes(text: string): readonly number[] {
-  const sizes = text.split(',').map((size) => wholeNumber('--members', size, 2, MEMBERS_MAX));
+function readSizes(text: string, most: number): readonly number[] {
+  const sizes = text.split(',').map((size) => wholeNumber('--members', size, 2, most));
   if (sizes.every((size, index) => size > (sizes[index - 1] ?? 1))) return sizes;
   throw new UsageError('--members takes numbers that grow');
 }
@@ -231,13 +242,22 @@ function readSuite(text: string): GroupSuite {
 
 /** Judges everything before anything is measured. */
 function readBench(): () => Promise<void> {
-  const [sizes, suite] = [readSizes(values.members), readSuite(values.suite)];
   const [what] = operands;
+  if (what === 'commit') {
+    const sizes = readSizes(values.members ?? '8,32', COMMIT_MEMBERS_MAX);
+    const rounds = wholeNumber('--rounds', values.rounds, 2, ROUNDS_MAX);
+    const against = readAgainst(values.against);
+    return () => benchCommit({ against, sizes, rounds });
+  }
+  const sizes = readSizes(values.members ?? MEMBERS.join(','), MEMBERS_MAX);
+  const suite = readSuite(values.suite);
   const seconds = wholeNumber('--seconds', values.seconds ?? (what === 'idle' ? '120' : '20'), 1, SECONDS_MAX);
   if (what === 'relay') return () => benchRelay(seconds);
   if (what === 'idle') return () => benchIdle(seconds);
   if (what === 'crypto') return () => benchCrypto(sizes, suite);
-  throw new UsageError(what === undefined ? 'crypto, relay or idle?' : 'there are three benches: crypto, relay, idle');
+  throw new UsageError(
+    what === undefined ? 'crypto, relay, idle or commit?' : 'there are four benches: crypto, relay, idle, commit',
+  );
 }
 
 function readBenchOrRefuse(): () => Promise<void> {

@@ -17,6 +17,7 @@ const DOCUMENTS = [
   'docs/ARCHITECTURE.md',
   'docs/INTEGRITY.md',
   'docs/KNOWN_ISSUES.md',
+  'docs/PERFORMANCE.md',
   'docs/THREAT_MODEL.md',
   'docs/adr/README.md',
   'docs/adr/0019-words-and-folders.md',

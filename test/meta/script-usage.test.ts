@@ -143,6 +143,17 @@ describe.each(PROGRAMS)('npm run %s', (_name, file) => {
   });
 });
 
+test.each([
+  [['--against', 'no-such-commit'], '--against takes a commit that this checkout has'],
+  [['--members', '8,64'], "--members takes a whole number from 2 to 63, not '64'"],
+  [['--members', '32,8'], '--members takes numbers that grow'],
+  [['--rounds', '1'], "--rounds takes a whole number from 2 to 1000, not '1'"],
+])('npm run bench -- commit refuses %j before it measures: %s', (args, cause) => {
+  const options = { encoding: 'utf8', timeout: 60_000 } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/bench.ts', 'commit', ...args], options);
+  expect([status, stdout, stderr.split('\n')[0]]).toEqual([2, '', `sotto: ${cause}`]);
+});
+
 test('the test finds every program behind npm run', () => {
   expect(PROGRAMS.map(([name]) => name)).toEqual(expect.arrayContaining(['bench', 'check', 'adversary', 'shell']));
 });
