@@ -96,7 +96,7 @@ describe('a move', () => {
     await expectTalk(room, [host, anna], 'twice');
   });
 
-  test('that evicts removes a newcomer of meanwhile, and tells it and the others why', async () => {
+  test('removes a newcomer of meanwhile if it evicts, and tells it and the others why', async () => {
     const { room, house, host, anna, mallory } = await openHouse();
     const answer = delayEviction(house);
     host.client.evict(mallory.client.fingerprint);
@@ -113,7 +113,7 @@ describe('a move', () => {
     await expectTalk(room, [host, anna], 'without the stranger');
   });
 
-  test('that evicts nobody does not list a newcomer of meanwhile: it has to be admitted', async () => {
+  test('does not list a newcomer of meanwhile if it evicts nobody: it has to be admitted', async () => {
     const { room, house, host, anna, mallory } = await openHouse();
     const gate = Promise.withResolvers<undefined>();
     const genuine = house.move.bind(house);

@@ -189,8 +189,8 @@ const CONNECTION_OUTBOUND_BYTES_MAX: number =
   SNAPSHOT_CHUNK_BYTES +
   2 * READ_BYTES;
 /**
- * One connection's inbound bytes: in its room's queue, waiting for a fair read, in the socket's own
- * buffer, and the beginning of a frame.
+ * One connection's inbound bytes: in its room's queue, waiting for a fair read or for its share, in
+ * the socket's own buffer, and the beginning of a frame.
  */
 const CONNECTION_INBOUND_BYTES_MAX: number = 3 * READ_BYTES + LARGEST_FRAME_BYTES;
 /**
