@@ -9,6 +9,7 @@ import {
 } from '../src/limits.ts';
 import { systemClock } from '@sotto/machine/system-clock';
 import { fingerprint, makeBody, publishFrame, TestMember } from '@sotto/fixtures/relay-member';
+import { BOUNDLESS } from './boundless.ts';
 import { fullRoom, iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('a published frame', () => {
@@ -131,7 +132,7 @@ describe('a flush', () => {
   });
 
   test('takes a bounded amount, and leaves the rest to the next one, in order', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const member = await fixture.join(await fixture.room());
     fixture.store.hold();
     const called = fixture.store.nextAppend();
@@ -149,7 +150,7 @@ describe('a flush', () => {
 
 describe('a flood', () => {
   test('is paused, not dropped: frames over the burst wait unread until their time has come', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [flooder, other] = [await fixture.join(room), await fixture.join(room)];
     const bodies = makeBodies((INBOUND_BURST_BYTES + 8 * INBOUND_BYTES_PER_SECOND) / 4_096, 3);
@@ -179,7 +180,7 @@ describe('a flood', () => {
   });
 
   test('against a slow store makes the room take a bounded amount, and all of it arrives', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const members = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
     fixture.store.hold();
@@ -217,7 +218,7 @@ describe('a slow member', () => {
   }
 
   test('delays no other member, makes the relay hold a bounded amount, and misses nothing when it reads on', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
@@ -235,7 +236,7 @@ describe('a slow member', () => {
   });
 
   test('sees everything in order if it catches up while others go on publishing', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();
@@ -256,7 +257,7 @@ describe('a slow member', () => {
   });
 
   test('is closed as too slow if the log has dropped its place when it reads on', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const { room, mirror } = await fullRoom(fixture);
     const slow = await fixture.join(room, mirror.oldest);
     slow.socket.pause();
@@ -276,7 +277,7 @@ describe('a slow member', () => {
   });
 
   test('is closed if it does not catch up in time, and the relay holds nothing more for it', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const [writer, slow] = [await fixture.join(room), await fixture.join(room)];
     slow.socket.pause();

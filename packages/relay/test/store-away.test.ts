@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { STORE_OUTAGE_LIMIT_MS, STORE_REFRESH_INTERVAL_MS } from '../src/limits.ts';
 import { fingerprint, makeBody } from '@sotto/fixtures/relay-member';
 import { WatchedStore } from './watched-store.ts';
+import { BOUNDLESS } from './boundless.ts';
 import { iterations, makeBodies, numbered, openRelay } from './relay-fixture.ts';
 
 describe('the store', () => {
@@ -75,7 +76,7 @@ describe('the store', () => {
   });
 
   test('is filled again from the relay’s memory if it comes back empty', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const member = await fixture.join(room);
     const bodies = makeBodies(50, 1);
@@ -118,7 +119,7 @@ describe('the store', () => {
   });
 
   test('hands the room to a restarted relay, and its numbers and log go on', async () => {
-    const fixture = await openRelay();
+    const fixture = await openRelay({ allowances: BOUNDLESS });
     const room = await fixture.room();
     const member = await fixture.join(room);
     const bodies = makeBodies(600, 1);
