@@ -61,7 +61,7 @@ function chatter(seats: readonly RoomMember[], second: number): void {
 }
 
 describe('a client in stealth', () => {
-  test('writes the same, bit for bit, whether all members talk or none does', { timeout: 120_000 }, async () => {
+  test('writes the same, bit for bit, whether all members talk or none does', async () => {
     const idle = await watch('stealth-4', 400, silence);
     const busy = await watch('stealth-4', 400, chatter);
     expect([idle.heard, busy.heard > 150]).toEqual([0, true]);
@@ -80,7 +80,7 @@ describe('a client in stealth', () => {
     expect(busy.departures).toEqual(idle.departures);
   });
 
-  test('control: in modes off and jitter, talking is visible', { timeout: 60_000 }, async () => {
+  test('control: in modes off and jitter, talking is visible', async () => {
     for (const cover of ['off', 'jitter'] as const) {
       const idle = await watch(cover, 60, silence);
       const busy = await watch(cover, 60, chatter);
@@ -88,7 +88,7 @@ describe('a client in stealth', () => {
     }
   });
 
-  test('sends short and long texts that arrive once and in order', { timeout: 60_000 }, async () => {
+  test('sends short and long texts that arrive once and in order', async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben', 'carla']);
     const [anna, ben] = seats;
     const long = 'What a long story. '.repeat(300);
@@ -105,7 +105,7 @@ describe('a client in stealth', () => {
     expect(told(anna, 'delivered').at(-1)?.by).toBe(2);
   });
 
-  test('warns if far less arrives than the mode brings', { timeout: 60_000 }, async () => {
+  test('warns if far less arrives than the mode brings', async () => {
     // This relay sends waiting entries and no slots.
     const { room, seats } = await gather('stealth-4', ['anna']);
     await room.clock.advance(300_000);
@@ -113,7 +113,7 @@ describe('a client in stealth', () => {
     expect(seats.flatMap((seat) => told(seat, 'warning')).map(({ code }) => code)).toEqual(['cover-thin']);
   });
 
-  test('sends refused frames again in its slots, a receipt like a text', { timeout: 60_000 }, async () => {
+  test('sends refused frames again in its slots, a receipt like a text', async () => {
     const slow = { conditions: () => ({ latencyMs: () => 400 }) };
     const room = new Room({ seed: 3, cover: 'stealth-4' });
     const anna = await room.join('anna', { random: twoSources(1), ...slow });
@@ -137,7 +137,7 @@ describe('a client in stealth', () => {
     expect([textsOf(ben), gapsOf(ben)]).toEqual([['in between'], []]);
   });
 
-  test('continues after a cut, in slots of a new phase, and loses nothing', { timeout: 60_000 }, async () => {
+  test('continues after a cut, in slots of a new phase, and loses nothing', async () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const [anna, ben] = seats;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
@@ -152,7 +152,7 @@ describe('a client in stealth', () => {
     expect(statesOf(anna)).toContain('reconnecting relay-unreachable');
   });
 
-  test('holds its first texts for a while, and leaves a while after the user asks', { timeout: 60_000 }, async () => {
+  test('holds its first texts for a while, and leaves a while after the user asks', async () => {
     const { room, seats } = await gather('stealth-4', ['anna']);
     const ben = await room.join('ben', {
       random: twoSources(9),
@@ -173,7 +173,7 @@ describe('a client in stealth', () => {
     await ben.client.ended;
   });
 
-  test('leaves at once when the user asks twice', { timeout: 60_000 }, async () => {
+  test('leaves at once when the user asks twice', async () => {
     const { room, seats } = await gather('stealth-4', ['anna', 'ben']);
     const ben = seats[1];
     if (ben === undefined) throw new Error('nobody came');
@@ -183,7 +183,7 @@ describe('a client in stealth', () => {
     expect(statesOf(ben).at(-1)).toBe('closed');
   });
 
-  test('sends no text before there is a slot for it', { timeout: 60_000 }, async () => {
+  test('sends no text before there is a slot for it', async () => {
     const { room, seats } = await gather('stealth-8', ['anna', 'ben']);
     const [anna] = seats;
     const before = anna?.writes.length;
@@ -221,7 +221,6 @@ test('a stealth member that has joined sends only PUBLISH and FILL frames of one
 describe('the commits of a stealth room', () => {
   test.each(COVERS.filter(isStealth))(
     'have one size in %s for any number of members, also in a listed room',
-    { timeout: 120_000 },
     async (cover) => {
       const { members: most, commitFrames, snapshotBytes } = stealthShape(cover);
       const random = new SeededRandom(8).bytes;

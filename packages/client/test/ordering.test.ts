@@ -217,7 +217,6 @@ describe('an order in a full stealth room', () => {
 
   test.each(['stealth-4', 'stealth-32'] as const)(
     'travels in a commit that has the size of all others: %s',
-    { timeout: 120_000 },
     async (cover) => {
       const { members, signer, take, say } = await full(cover);
       const [anna, ben] = members;
@@ -238,7 +237,7 @@ describe('an order in a full stealth room', () => {
     },
   );
 
-  test('waits for the next commit if it would make the upload longer', { timeout: 60_000 }, async () => {
+  test('waits for the next commit if it would make the upload longer', async () => {
     const { members, signer, take, say, leave } = await full('stealth-16');
     const [anna, ben] = members;
     if (anna === undefined || ben === undefined) throw new Error('nobody came');
@@ -281,7 +280,7 @@ function uploads({ writes }: RoomMember, since: number): number[] {
 const accessOf = (seat: RoomMember): string[] => told(seat, 'access').map(({ mode }) => mode);
 
 describe('a host that gives an order in stealth', () => {
-  test('sees the expected time, and an event when it holds; no extra frame is sent', { timeout: 60_000 }, async () => {
+  test('sees the expected time, and an event when it holds; no extra frame is sent', async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     const seats = [host, ...guests];
     await rehearsal.clock.advance(TURN_MS);
@@ -304,7 +303,7 @@ describe('a host that gives an order in stealth', () => {
     expect(told(host, 'error')).toEqual([]);
   });
 
-  test('may leave, and another member carries the order', { timeout: 60_000 }, async () => {
+  test('may leave, and another member carries the order', async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna', 'Ben']);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(0);
@@ -315,7 +314,7 @@ describe('a host that gives an order in stealth', () => {
     expect(guests.map(accessOf)).toEqual([['knock'], ['knock']]);
   });
 
-  test('may give another order: the last one counts, and is reported once', { timeout: 60_000 }, async () => {
+  test('may give another order: the last one counts, and is reported once', async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     host.client.setAccess('locked');
     await rehearsal.clock.advance(5_000);
@@ -329,7 +328,7 @@ describe('a host that gives an order in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is obeyed even if frames are refused and connections break', { timeout: 60_000 }, async () => {
+  test('is obeyed even if frames are refused and connections break', async () => {
     const { room: rehearsal, host, guests } = await openRoom(['Anna']);
     // No frame of the host gets through for a while. Then its connection breaks with the order on
     // it.
@@ -347,7 +346,7 @@ describe('a host that gives an order in stealth', () => {
     expect(told(host, 'moderated')).toHaveLength(1);
   });
 
-  test('is obeyed alone in the room, and before its join is confirmed', { timeout: 60_000 }, async () => {
+  test('is obeyed alone in the room, and before its join is confirmed', async () => {
     const { room: rehearsal, host } = await openRoom([]);
     host.client.setAccess('knock');
     await rehearsal.clock.advance(TURN_MS + 10_000);
