@@ -6,7 +6,13 @@ import type { RoomKeys } from '@sotto/crypto';
 import { nativeCrypto } from '@sotto/crypto/native';
 import { deriveGroupKeys, PublicGroup } from '@sotto/crypto/public-group';
 import type { GroupKeys } from '@sotto/crypto/public-group';
-import { concatBytes, encodeAdminRequest, encodeAttach, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
+import {
+  concatBytes,
+  encodeAdminRequest,
+  encodeAttach,
+  encodeBundleFrame,
+  PATIENCE_SECONDS_MOST,
+} from '@sotto/protocol';
 import { GroupEnvelopes, leastSizes } from '../../packages/client/src/group/envelopes.ts';
 import { GroupMembership } from '../../packages/client/src/group/membership.ts';
 import type { Upload } from '../../packages/client/src/group/worker-tasks.ts';
@@ -77,15 +83,18 @@ export class Host {
   /** Follows a commit, from its envelopes. */
   async onCommit({ bodies }: Upload): Promise<void> {
     const pieces: Uint8Array[] = [];
+    const frames: Uint8Array[] = [];
     let groupInfo: Uint8Array | undefined;
     for (const body of bodies) {
       const { plaintext } = this.#envelopes.open(body, undefined);
       if (!plaintext.ok) continue;
-      if (plaintext.value.kind === 'piece') pieces.push(plaintext.value.bytes);
-      if (plaintext.value.kind === 'group-info') groupInfo = plaintext.value.bytes;
+      const { value } = plaintext;
+      if (value.kind === 'piece') pieces.push(value.bytes);
+      if (value.kind === 'group-info') groupInfo = value.bytes;
+      if (value.kind === 'leave' || value.kind === 'order') frames.push(encodeBundleFrame(value));
     }
     const commit = concatBytes(...pieces);
-    const advanced = await this.#group?.apply({ commit, groupInfo, policy: () => 'accept' });
+    const advanced = await this.#group?.apply({ commit, groupInfo, frames, policy: () => 'accept' });
     if (advanced?.ok !== true) throw new Error(advanced?.code ?? 'a host that has not begun');
     this.#group = advanced.value.group;
   }
