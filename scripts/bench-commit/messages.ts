@@ -1,4 +1,5 @@
-// What the process of a tree reports to `npm run bench -- commit`: both trees have this file.
+// The messages that the process of a tree sends to `npm run bench -- commit`: both trees have this
+// file.
 
 /** Microseconds of CPU of one round, for one size of room. */
 export interface Cpu {

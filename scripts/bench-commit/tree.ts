@@ -1,5 +1,5 @@
-// What `npm run bench -- commit` calls of this tree. `d97a35e.txt` is the same file for that commit,
-// which had other names.
+// The functions that `npm run bench -- commit` calls of this tree. `d97a35e.txt` is the same file
+// for that commit, which had other names.
 
 import { deriveRoomKeys, signCapability } from '@sotto/crypto';
 import type { RoomKeys } from '@sotto/crypto';
@@ -23,7 +23,7 @@ export type { GroupMembership, RoomKeys, Upload };
 const SUITE = 'x-wing';
 const COVER = 'off';
 
-/** What anyone with the connection string has. All of 32 bytes. */
+/** The secrets that anyone with the connection string has. All of 32 bytes. */
 export interface RoomSecrets {
   readonly roomSecret: Uint8Array;
   readonly onionKey: Uint8Array;
@@ -60,7 +60,7 @@ export function attachFrame(keys: RoomKeys, challenge: Uint8Array): Uint8Array {
   return encodeAttach({ roomId: keys.roomId, from: 0, signature });
 }
 
-/** What the host does for each commit, without a secret of the group. */
+/** A host that follows each commit, without a secret of the group. */
 export class Host {
   readonly #keys: GroupKeys;
   readonly #envelopes: GroupEnvelopes;

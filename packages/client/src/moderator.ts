@@ -15,7 +15,7 @@ export class ModeratorError extends Error {
   }
 }
 
-/** What the host offers: the way to another room, and the order of an eviction. */
+/** The host's offer: the way to another room, and the order of an eviction. */
 export interface MoveOffer {
   /** Undefined if the room moves with all its members. */
   readonly order: SignedOrder | undefined;

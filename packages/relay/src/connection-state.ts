@@ -33,11 +33,11 @@ type Phase =
  */
 export type PauseReason = 'attaching' | 'fair-read' | 'share' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
 
-/** What a connection says. */
+/** The PUBLISH frames of a connection that wait for their share. */
 export interface Uplink {
   /** Frames that were read, from the one on that waits for its turn. */
   readonly waiting: readonly Frame[];
-  /** What it may say in a covered room, whatever the room has left. */
+  /** Its own bound in a covered room, whatever the room has left. */
   readonly allowed: { readonly allowance: Allowance; readonly bucket: TokenBucket } | undefined;
 }
 

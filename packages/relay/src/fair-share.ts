@@ -22,14 +22,14 @@ import {
   STEALTH_SENDING_TIMES,
 } from './limits.ts';
 
-/** What a room, and a connection of it, may say: in bytes of frames. */
+/** The allowances of a room and of a connection of it, in bytes of frames. */
 export interface Allowances {
   ofRoom(cover: Cover): Allowance;
   /** Undefined where only its part of the room's bounds it. */
   ofConnection(cover: Cover): Allowance | undefined;
 }
 
-/** What each line can carry; in a covered room what its slots bring. */
+/** As much as each line can carry; in a covered room as much as its slots bring. */
 export const ALLOWANCES: Allowances = {
   ofRoom: (cover) =>
     isStealth(cover)
@@ -45,7 +45,7 @@ export const ALLOWANCES: Allowances = {
   },
 };
 
-/** What each slot brings down, without half of what is there for refusals and for commits. */
+/** The bytes that each slot brings down, without half of those for refusals and for commits. */
 function sharedBytes(cover: StealthCover): number {
   const { shared, spare } = stealthShape(cover);
   return (shared + spare / 2) * COVER_FRAME_BYTES;
@@ -56,8 +56,8 @@ function allowance(burst: number, bytesPerMs: number): Allowance {
 }
 
 /**
- * What frames take of a room. In stealth one that is longer than a slot's frames may leave the rest
- * of two slots empty.
+ * The cost of frames to a room. In stealth one that is longer than a slot's frames may leave the
+ * rest of two slots empty.
  */
 export function costOf(frames: readonly Frame[], cover: Cover): number {
   return frames.reduce((sum, { body }) => {
@@ -66,7 +66,7 @@ export function costOf(frames: readonly Frame[], cover: Cover): number {
   }, 0);
 }
 
-/** What a connection wants to say next: frames of at most SHARE_QUANTUM_BYTES, or one. */
+/** The next frames of a connection: SHARE_QUANTUM_BYTES at most, or one frame. */
 interface Piece {
   readonly cost: number;
   readonly process: () => void;

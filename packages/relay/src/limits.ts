@@ -53,7 +53,7 @@ export const INBOUND_FRAMES_PER_SECOND = 256;
  */
 export const ROOM_BYTES_PER_SECOND = 98_304;
 export const ROOM_BURST_BYTES: number = 8 * LARGEST_FRAME_BYTES;
-/** What a connection that waits may say before the next one may. */
+/** The bytes that one waiting connection may send before the next one may. */
 export const SHARE_QUANTUM_BYTES: number = LARGEST_FRAME_BYTES;
 /**
  * In a covered room a connection may say what its slots bring: in stealth a quarter more, so that it

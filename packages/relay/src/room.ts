@@ -38,7 +38,7 @@ export interface RoomDependencies {
 }
 
 export class Room implements BudgetedLog {
-  /** Who may say something next. */
+  /** The queue of connections that wait for their share. */
   readonly share: FairShare;
   readonly #roomId: Uint8Array;
   readonly #dependencies: RoomDependencies;
@@ -93,7 +93,7 @@ export class Room implements BudgetedLog {
     return this.#record.cover;
   }
 
-  /** What each connection may say. */
+  /** The allowance of each connection. */
   get uplink(): Allowance | undefined {
     return this.#dependencies.allowances.ofConnection(this.cover);
   }

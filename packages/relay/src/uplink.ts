@@ -1,5 +1,6 @@
-// What a connection says, piece by piece: each waits for its share of the room, and in a covered room
-// for what the connection's slots bring. Meanwhile the connection is not read. PROTOCOL.md §6.4.
+// A connection's PUBLISH frames, piece by piece: each waits for its share of the room, and in a
+// covered room for what the connection's slots bring. Meanwhile the connection is not read.
+// PROTOCOL.md §6.4.
 
 import { HEADER_BYTES } from '@sotto/protocol';
 import type { Frame } from '@sotto/protocol';

@@ -12,7 +12,7 @@ import { openThrottled } from './throttled-connection.ts';
 
 const LINE_BYTES_PER_MS = 150;
 const MEMBERS = 3;
-/** What Tor and its onion add on both ways; the lines here have no latency of their own. */
+/** The latency of Tor and its onion, both ways; the lines here have none of their own. */
 const TOR_MS = 360;
 
 interface Course {
