@@ -1,11 +1,13 @@
 // A real program on a real pseudo-terminal in front of a real screen model: tests type, resize and
 // look at rows as a person does.
 
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { spawn } from '@lydell/node-pty';
 import type { IPty } from '@lydell/node-pty';
 import { PROTECTIONS } from '@sotto/confinement';
@@ -16,6 +18,8 @@ import { openGate, openSocks } from './scripted-gate-and-socks.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const SCROLLBACK_ROWS = 10_000;
+/** `read -t 0` reads nothing: it looks whether the terminal holds input. */
+const AWAIT_UNREAD = 'until read -t 0; do sleep 0.01; done <"$1"';
 
 export interface PtySize {
   readonly columns: number;
@@ -153,6 +157,11 @@ export class PtyTerminal {
   /** Keys as a terminal sends them: Enter is \r, Ctrl-Z is \x1a. */
   type(keys: string): void {
     this.#pty.write(keys);
+  }
+
+  /** Resolves once the terminal itself holds typed keys: its program is stopped, and reads none. */
+  async untilUnread(): Promise<void> {
+    await promisify(execFile)('bash', ['-c', AWAIT_UNREAD, 'bash', `/proc/${this.pid}/fd/0`]);
   }
 
   /**
