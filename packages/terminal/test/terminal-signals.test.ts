@@ -155,7 +155,7 @@ describe.runIf(process.platform === 'linux')('a client on a pseudo-terminal', ()
     await withClient(async ({ terminal }) => {
       terminal.type('x');
       await terminal.until(({ rows }) => rows.includes('> x'));
-      terminal.answersAfterMs = 400;
+      terminal.answersAfterMs = 200;
       // The answer to the second question comes when it has left.
       await until(() => terminal.written.split(QUESTION).length > 2);
       terminal.type('\x03');
