@@ -143,6 +143,9 @@ export const TERMINAL_ANSWER_AWAIT_MS = 1_000;
 export const TERMINAL_CLOSE_LIMIT_MS = 10_000;
 /** Input that is read this soon after SIGCONT was typed while the process was stopped. */
 export const RESUME_DROP_MS = 300;
+/** Keys wait so long at most for a thread that may hold a signal, and ask so often whether it runs. */
+export const SIGNAL_AWAIT_MS = 2_000;
+export const SIGNAL_POLL_MS = 1;
 
 /** The width of a terminal that reports none. */
 export const COLUMNS_DEFAULT = 80;

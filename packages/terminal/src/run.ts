@@ -25,6 +25,7 @@ import { isName, makeName } from './name.ts';
 import { createOnionDial } from './onion-dial.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
+import { otherThreadRuns } from './other-threads.ts';
 import { PlainFrontEnd } from './plain.ts';
 import type { RandomSource } from './random.ts';
 import { safeJson, safeLine, safely, safeMessage, safeText } from './safe-text.ts';
@@ -165,7 +166,8 @@ class Program {
       suspend: () => this.suspend(),
     };
     const onKey = (key: SignalKey): void => signals[key]();
-    const terminal = new WatchedTerminal({ stdin, stdout, clock, onKey, onGone: () => this.#loseTerminal() });
+    const onGone = (): void => this.#loseTerminal();
+    const terminal = new WatchedTerminal({ stdin, stdout, clock, onKey, onGone, otherThreadRuns });
     this.#terminal = terminal;
     try {
       return await this.#joinAndSettle(options);

@@ -3,7 +3,7 @@
 
 import { Readable } from 'node:stream';
 import type { Clock } from '@sotto/client';
-import { RESUME_DROP_MS } from './limits.ts';
+import { RESUME_DROP_MS, SIGNAL_AWAIT_MS, SIGNAL_POLL_MS } from './limits.ts';
 import { NEW_WATCH, QUESTION, stepWatch } from './terminal-watch-machine.ts';
 import type { SignalKey, TerminalWatch, TimerName, WatchEffect, WatchEvent } from './terminal-watch-machine.ts';
 
@@ -14,6 +14,8 @@ export interface TerminalEdge {
   readonly onKey: (key: SignalKey) => void;
   /** The terminal has answered before, and has sent nothing for long enough. */
   readonly onGone: () => void;
+  /** Whether another thread may hold a signal that Node has not reported yet. */
+  readonly otherThreadRuns: () => boolean;
 }
 
 /**
@@ -77,10 +79,19 @@ export class WatchedTerminal {
     this.#edge.stdin.setRawMode(false);
   }
 
-  /** One event-loop turn later: Node reports SIGCONT after the input of the same turn. */
   #arrive(bytes: Uint8Array): void {
-    if (this.#arrived.length === 0) setImmediate(() => this.#processArrived());
+    if (this.#arrived.length === 0) this.#awaitSignals(this.#edge.clock.now() + SIGNAL_AWAIT_MS);
     this.#arrived.push(bytes);
+  }
+
+  /**
+   * Input of a stopped process can come before its SIGCONT. The kernel may give SIGCONT to any
+   * thread, which tells Node of it as soon as it runs. Node reports it in the turn after that.
+   */
+  #awaitSignals(untilMs: number): void {
+    if (this.#edge.otherThreadRuns() && this.#edge.clock.now() < untilMs)
+      this.#edge.clock.after(SIGNAL_POLL_MS, () => this.#awaitSignals(untilMs));
+    else setImmediate(() => setImmediate(() => this.#processArrived()));
   }
 
   #processArrived(): void {
