@@ -5,6 +5,8 @@ const MINUTE_MS = 60_000;
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 // The images that are tested are those that have been built before.
 process.env['SOTTO_PULL_POLICY'] ??= 'never';
+/** A condition is awaited for longer than a busy machine takes; Vitest's own limit is a second. */
+const expect = { poll: { timeout: MINUTE_MS } };
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 
@@ -19,6 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          expect,
           include: [
             'packages/*/test/*.test.ts',
             'test/fixtures/test/*.test.ts',
@@ -35,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'real',
+          expect,
           include: ['packages/*/test/real/*.test.ts', 'test/scenario/*.test.ts'],
           fileParallelism: false,
           testTimeout: 5 * MINUTE_MS,
@@ -44,6 +48,7 @@ export default defineConfig({
       {
         test: {
           name: 'containers',
+          expect,
           include: ['test/containers/*.test.ts'],
           exclude: ['test/containers/figures.test.ts'],
           globalSetup: ['test/containers/global-setup.ts'],
@@ -57,6 +62,7 @@ export default defineConfig({
         test: {
           // A stack of its own: what the other tests leave behind would be in the figures.
           name: 'figures',
+          expect,
           include: ['test/containers/figures.test.ts'],
           globalSetup: ['test/containers/global-setup.ts'],
           pool: 'forks',
@@ -66,6 +72,7 @@ export default defineConfig({
       {
         test: {
           name: 'leaks',
+          expect,
           include: ['test/leaks/*.test.ts'],
           globalSetup: ['test/leaks/global-setup.ts'],
           fileParallelism: false,
@@ -77,6 +84,7 @@ export default defineConfig({
       {
         test: {
           name: 'adversary',
+          expect,
           include: ['test/adversary/adversary.test.ts'],
           hookTimeout: 30 * MINUTE_MS,
         },
