@@ -9,7 +9,7 @@ import type { FakeClock, StreamConditions, StreamEnd } from '@sotto/fixtures';
 import { MemoryHost } from '@sotto/fixtures/memory-host';
 import { RoomFixture, told } from '@sotto/fixtures/room';
 import type { MemberOptions, RoomMember, RoomOptions, RoomRelay } from '@sotto/fixtures/room';
-import { coverOf, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
+import { coverOf, patienceSecondsMax } from '@sotto/protocol';
 import type { Cover } from '@sotto/protocol';
 import { silentLog } from '../../packages/relay/src/log.ts';
 import { MemoryRoomStore } from '../../packages/relay/src/store/memory-room-store.ts';
@@ -34,6 +34,8 @@ export const UNSHARED: Allowances = {
 export interface CoverOptions {
   readonly latencyMs?: number | undefined;
   readonly allowances?: Allowances | undefined;
+  /** Absent: the longest that the mode keeps. */
+  readonly patienceSeconds?: number | undefined;
 }
 
 /**
@@ -108,15 +110,22 @@ export class CoveredRoom extends RoomFixture {
   /** Work of somebody that is no client: the clock waits for it. */
   readonly work = new Set<Promise<unknown>>();
   readonly #seed: number;
+  readonly #patienceSeconds: number;
   #round = 0;
 
-  private constructor({ latencyMs = LATENCY_MS, allowances = ALLOWANCES, ...options }: RoomOptions & CoverOptions) {
+  private constructor({
+    latencyMs = LATENCY_MS,
+    allowances = ALLOWANCES,
+    patienceSeconds,
+    ...options
+  }: RoomOptions & CoverOptions) {
     super(options);
     this.#seed = options.seed ?? 1;
+    this.#patienceSeconds = patienceSeconds ?? patienceSecondsMax(coverOf(this.invite));
     this.conditions = { latencyMs: () => latencyMs };
     this.relay = new RelayInMemory(this.clock, twoSources(2), allowances);
     this.host = new MemoryHost<CoveredRoom>(this, async (destination) => {
-      const room = new CoveredRoom({ ...destination, latencyMs, allowances });
+      const room = new CoveredRoom({ ...destination, latencyMs, allowances, patienceSeconds });
       await room.#found();
       return room;
     });
@@ -139,7 +148,7 @@ export class CoveredRoom extends RoomFixture {
   /** Takes the time of the room's clock, which somebody else moves on. */
   async #found(): Promise<void> {
     const { roomId, capabilityKey, roomTag } = registrationOf(this.invite);
-    const terms = { capabilityKey, roomTag, cover: coverOf(this.invite), patienceSeconds: PATIENCE_SECONDS_MOST };
+    const terms = { capabilityKey, roomTag, cover: coverOf(this.invite), patienceSeconds: this.#patienceSeconds };
     await this.relay.rooms.create(roomId, terms, 1);
     const { near, far } = createStreamPair(this.clock, this.conditions);
     this.relay.accept(far);

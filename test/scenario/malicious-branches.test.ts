@@ -2,19 +2,28 @@
 // relays; each attack with its control.
 
 import { expect, test } from 'vitest';
-import { alarms, allWarn, allSend, epochsWithTwoCodes, openThreeMembers, untilTogether } from './three-members.ts';
+import { PATIENCE_SECONDS_LEAST } from '@sotto/protocol';
+import {
+  alarms,
+  allWarn,
+  allSend,
+  epochsWithTwoCodes,
+  openThreeMembers,
+  passUntil,
+  untilTogether,
+  warnsOfTalk,
+} from './three-members.ts';
+import type { ThreeMembers } from './three-members.ts';
 import type { ScenarioMember } from './member.ts';
 import { entryOf, noise } from './tampering/member-view.ts';
 
 /**
- * How much faster than the wall's the clock is where somebody has to be missed, which takes 200 s;
- * a join, which may take 240 s, still has 12 s of the wall's.
+ * The relay tells a patience that is as short as it may be, where somebody is to be removed as
+ * silent.
  */
-const SPEED = 20;
-/**
- * Missed, called for, and put out: 15 s of the wall's clock on a machine that does nothing else.
- */
-const MISSED_LIMIT_MS = 60_000;
+const MISSING = { patienceSeconds: PATIENCE_SECONDS_LEAST };
+/** A roll call and its commit take less. */
+const ROLL_CALL_MS = 160_000;
 
 test('two halves of a room that the relay forks and joins again notice it', async () => {
   const { relay, anna, ben, carla, all } = await openThreeMembers();
@@ -32,7 +41,8 @@ test('two halves of a room that the relay forks and joins again notice it', asyn
 
 /** Ben is led apart; a newcomer commits on either side: dora on the trunk, emil on the branch. */
 async function openTwoBranches() {
-  const { relay, join, member, anna, ben, carla, all } = await openThreeMembers({ speed: SPEED });
+  const room = await openThreeMembers(MISSING);
+  const { relay, join, member, anna, ben, carla, all } = room;
   const { next } = await relay.snapshot();
   const branch = await relay.fork(['ben']);
   const dora = await join('dora');
@@ -45,67 +55,82 @@ async function openTwoBranches() {
   expect(await epochsWithTwoCodes([...all, dora, emil])).not.toEqual([]);
   const rejoinTrunk = (names: readonly string[]): Promise<void> =>
     relay.lead(names, relay.trunk, { log: 'goes-on', cursor: next - 1 });
-  return { anna, ben, carla, dora, emil, all, rejoinTrunk };
+  return { ...room, dora, emil, rejoinTrunk };
 }
 
 test('a member forked off with commits on both branches can read no other, warns, and joins again', async () => {
-  const { ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
+  const room = await openTwoBranches();
+  const { anna, ben, carla, emil, dora, all, rejoinTrunk } = room;
   emil.client.leave();
   await emil.client.ended;
   await rejoinTrunk(['ben']);
-  await ben.warns('room-forked');
-  await untilTogether([...all, dora]);
+  await warnsOfTalk(room, ben, 'room-forked', [anna, carla, dora]);
+  await untilTogether(room, [...all, dora]);
 });
 
 test('two halves with commits on both branches notice the fork and come together again', async () => {
-  const { anna, ben, emil, dora, all, rejoinTrunk } = await openTwoBranches();
+  const room = await openTwoBranches();
+  const { anna, ben, emil, dora, all, rejoinTrunk } = room;
   await rejoinTrunk(['ben', 'emil']);
-  await untilTogether([...all, dora, emil]);
+  await untilTogether(room, [...all, dora, emil]);
   expect([...ben.warnings, ...emil.warnings, ...anna.warnings]).toContain('room-forked');
 });
 
 /** Resolves when `member` was told that all of them were removed as silent. */
-async function putsOut(member: ScenarioMember, others: readonly ScenarioMember[]): Promise<void> {
+async function putsOut(room: ThreeMembers, member: ScenarioMember, others: readonly ScenarioMember[]): Promise<void> {
   const isOut = ({ name }: ScenarioMember): boolean =>
     member.told('removed').some(({ member, reason }) => member.name === name && reason === 'silent');
-  await member.until('the others are out', () => others.every(isOut), MISSED_LIMIT_MS);
+  await passUntil(room, 'the others are out', member, () => others.every(isOut));
 }
 
 test('halves that have removed each other as silent come together when the relay joins them again', async () => {
-  const { anna, ben, carla, emil, dora, all, rejoinTrunk } = await openTwoBranches();
-  await putsOut(anna, [ben]);
-  await putsOut(ben, [anna, carla]);
+  const room = await openTwoBranches();
+  const { anna, ben, carla, emil, dora, all, rejoinTrunk } = room;
+  await putsOut(room, anna, [ben]);
+  await putsOut(room, ben, [anna, carla]);
   await rejoinTrunk(['ben', 'emil']);
-  await untilTogether([...all, dora, emil]);
+  await untilTogether(room, [...all, dora, emil]);
+});
+
+test('control: while the relay passes everything on, nobody is missed for as long', async () => {
+  const room = await openThreeMembers(MISSING);
+  await room.pass(2_000 * PATIENCE_SECONDS_LEAST);
+  for (const member of room.all) {
+    expect(member.client.members().filter(({ present }) => !present)).toEqual([]);
+    expect(member.told('removed')).toEqual([]);
+    expect(member.told('state').at(-1)?.state).toBe('joined');
+  }
+  await allSend(room.all);
+  expect(alarms(room.all)).toEqual([]);
 });
 
 test('in a fork that lasts each half sees that the other is silent, and goes on without it', async () => {
-  const { relay, anna, ben, carla } = await openThreeMembers({ speed: SPEED });
+  const room = await openThreeMembers(MISSING);
+  const { relay, anna, ben, carla } = room;
   await relay.fork(['ben']);
-  await putsOut(anna, [ben]);
-  await putsOut(carla, [ben]);
-  await putsOut(ben, [anna, carla]);
+  await putsOut(room, anna, [ben]);
+  await putsOut(room, carla, [ben]);
+  await putsOut(room, ben, [anna, carla]);
   await allSend([anna, carla]);
 });
 
 test('a member that the relay kept from answering is not shut out of a locked room', async () => {
-  const { anna, ben, carla, all, viewOfBen } = await openThreeMembers({ speed: SPEED });
+  const room = await openThreeMembers(MISSING);
+  const { anna, ben, carla, all, viewOfBen } = room;
   anna.client.setAccess('locked');
   for (const member of all) {
     await member.until('locked', () => member.told('access').some(({ mode }) => mode === 'locked'));
   }
   viewOfBen.publishing = 'hold';
   for (const member of [anna, carla]) {
-    await member.until(
-      'ben is missed',
-      () => member.client.members().some(({ name, present }) => name === 'ben' && !present),
-      MISSED_LIMIT_MS,
-    );
+    const isMissed = (): boolean => member.client.members().some(({ name, present }) => name === 'ben' && !present);
+    await passUntil(room, 'ben is missed', member, isMissed);
   }
   // As long as a roll call would take: in an open room he would be out by then.
-  expect(await anna.within(8_000, () => anna.told('removed').length > 0)).toBe(false);
+  await room.pass(ROLL_CALL_MS);
+  expect(anna.told('removed')).toEqual([]);
   viewOfBen.releasePublished();
-  await untilTogether(all);
+  await untilTogether(room, all);
   expect(ben.told('error')).toEqual([]);
 });
 

@@ -2,76 +2,86 @@
 // snapshots: what becomes of the room. Real clients, real relay.
 
 import { expect, test } from 'vitest';
-import { alarms, allSend, openThreeMembers, untilTogether } from './three-members.ts';
+import { alarms, allSend, openThreeMembers, passUntil, untilTogether, warnsOfTalk } from './three-members.ts';
 import { committedBy, drop } from './tampering/shapes.ts';
 import { entryOf, HONEST } from './tampering/member-view.ts';
 
 test('a member that misses a commit can read nothing more, warns, and joins again', async () => {
-  const { join, ben, all, viewOfBen } = await openThreeMembers({ speed: 20 });
+  const room = await openThreeMembers();
+  const { join, anna, ben, carla, all, viewOfBen } = room;
   viewOfBen.shape = drop(committedBy('dora'), 'renumbered', Number.POSITIVE_INFINITY);
   const dora = await join('dora');
   viewOfBen.shape = HONEST;
-  await ben.warns('room-forked');
-  await untilTogether([...all, dora]);
+  await warnsOfTalk(room, ben, 'room-forked', [anna, carla, dora]);
+  await untilTogether(room, [...all, dora]);
 });
 
 test('a member that gets a commit as published frames begins no epoch, warns, and joins again', async () => {
-  const { join, ben, all, viewOfBen } = await openThreeMembers({ speed: 20 });
+  const room = await openThreeMembers();
+  const { join, anna, ben, carla, all, viewOfBen } = room;
   const { epoch } = ben;
   const isDoras = committedBy('dora');
   viewOfBen.shape = (entry) => [isDoras(entry) ? entryOf(entry.frame.body) : entry.frame];
   const dora = await join('dora');
   expect(ben.epoch).toBe(epoch);
   viewOfBen.shape = HONEST;
-  await ben.warns('room-forked');
-  await untilTogether([...all, dora]);
+  await warnsOfTalk(room, ben, 'room-forked', [anna, carla, dora]);
+  await untilTogether(room, [...all, dora]);
 });
 
 test('a newcomer that gets an old snapshot for the present one is warned before it counts as joined, and its texts are not sent', async () => {
-  const { relay, member, all } = await openThreeMembers({ speed: 20 });
+  const room = await openThreeMembers();
+  const { relay, member, all } = room;
   const emil = await member('emil');
   relay.view('emil').snapshots = 'previous';
   emil.client.start();
   await emil.until('joined', () => emil.told('state').some(({ state }) => state === 'joined'));
   expect(emil.warnings).toEqual(['nobody-answers']);
   emil.send('can anybody read this?');
-  expect(await emil.within(2_000, () => emil.told('sent').length > 0)).toBe(false);
+  // Before it asks once more.
+  await room.pass(15_000);
+  expect(emil.told('sent')).toEqual([]);
   // When the relay becomes honest, what waited is said to those who can read it.
   relay.view('emil').snapshots = 'honest';
-  for (const member of all) await member.hears('can anybody read this?');
-  await untilTogether([...all, emil]);
+  for (const member of all) {
+    await passUntil(room, 'heard', member, () => member.texts.includes('can anybody read this?'));
+  }
+  await untilTogether(room, [...all, emil]);
 });
 
 test('a newcomer that got an old snapshot reaches the others in the end, and so does the next', async () => {
-  const { relay, join, member, all } = await openThreeMembers({ speed: 20 });
+  const room = await openThreeMembers();
+  const { relay, join, member, all } = room;
   const emil = await member('emil');
   const view = relay.view('emil');
   view.snapshots = 'previous';
   emil.client.start();
-  await emil.until('an epoch of its own', () => emil.epoch > 0);
+  await passUntil(room, 'an epoch of its own', emil, () => emil.epoch > 0);
   view.snapshots = 'honest';
-  await untilTogether([...all, emil]);
+  await untilTogether(room, [...all, emil]);
   const dora = await join('dora');
-  await untilTogether([...all, emil, dora]);
+  await untilTogether(room, [...all, emil, dora]);
 });
 
 test('a newcomer that gets junk for a snapshot does not join, is told, and disturbs no member', async () => {
-  const { relay, member, all } = await openThreeMembers({ speed: 50 });
+  const room = await openThreeMembers();
+  const { relay, member, all } = room;
   const emil = await member('emil');
   relay.view('emil').snapshots = 'junk';
   emil.client.start();
-  await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
+  await passUntil(room, 'closed', emil, () => emil.told('state').at(-1)?.state === 'closed');
   expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
   await allSend(all);
   expect(alarms(all)).toEqual([]);
 });
 
 test('a newcomer whose commits are always refused is told that it cannot join, and disturbs no member', async () => {
-  const { relay, member, all } = await openThreeMembers({ speed: 50 });
+  const room = await openThreeMembers();
+  const { relay, member, all } = room;
   const emil = await member('emil');
   relay.view('emil').commits = 'refuse';
   emil.client.start();
-  await emil.until('closed', () => emil.told('state').at(-1)?.state === 'closed');
+  await passUntil(room, 'closed', emil, () => emil.told('state').at(-1)?.state === 'closed');
   expect(emil.told('error').map(({ code }) => code)).toEqual(['join-timeout']);
   await allSend(all);
   expect(alarms(all)).toEqual([]);

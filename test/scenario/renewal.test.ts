@@ -7,7 +7,7 @@ import { openRoom } from './room.ts';
 import type { ScenarioMember } from './member.ts';
 
 const ROUNDS = 120;
-/** Enough texts in a row for new keys. */
+/** More texts in a row than wait for an echo at a time. */
 const SPEECH_TEXTS = 55;
 /** How much faster the clocks run than real time: an echo still has seconds of real time. */
 const SPEED = 4;

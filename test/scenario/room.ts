@@ -16,35 +16,11 @@ import { MemoryRoomStore, startRelay } from '@sotto/relay';
 import { OnionKey } from '@sotto/tor';
 import { onTestFinished } from 'vitest';
 import { dial, ScenarioMember } from './member.ts';
+import { ScenarioClock } from './scenario-clock.ts';
 import { TamperingRelay } from './tampering/tampering-relay.ts';
 
-/**
- * Above this, a client's deadlines come close to what a busy machine needs for a step: 45 s of
- * silence are 900 ms then.
- */
-const FACTOR_MAX = 50;
-
-/**
- * The real clock, run faster: a client's minutes pass in seconds, while sockets and keys take the
- * time that they take.
- */
-class FastClock {
-  readonly #factor: number;
-
-  constructor(factor: number) {
-    if (factor < 1 || factor > FACTOR_MAX) throw new RangeError('no client could keep up with this clock');
-    this.#factor = factor;
-  }
-
-  now(): number {
-    return performance.now() * this.#factor;
-  }
-
-  after(milliseconds: number, run: () => void): () => void {
-    const timer = setTimeout(run, milliseconds / this.#factor);
-    return () => clearTimeout(timer);
-  }
-}
+/** Time passes in such steps: short beside every deadline of a client. */
+const STEP_MS = 5_000;
 
 interface ScenarioRoom {
   readonly invite: Invite;
@@ -63,8 +39,8 @@ interface RoomContext {
   readonly moderator: Moderator;
   /** The socket that the client of this name dials. */
   readonly pathFor: (name: string) => Promise<string>;
-  /** How much faster the clients' clocks run than the wall's. */
-  readonly speed: number;
+  /** Of the clients. */
+  readonly clock: ScenarioClock;
 }
 
 /**
@@ -90,14 +66,15 @@ function createInvite(): { readonly invite: Invite; readonly moderator: Moderato
   return { invite, moderator };
 }
 
-function admitMembers({ invite, moderator, pathFor, speed }: RoomContext): {
+function admitMembers({ invite, moderator, pathFor, clock }: RoomContext): {
   readonly room: ScenarioRoom;
+  /** Whether a client has key work. */
+  readonly isBusy: () => boolean;
   readonly found: () => Promise<void>;
   readonly dismiss: () => Promise<void>;
 } {
   const members: ScenarioMember[] = [];
   const connections: TestMember[] = [];
-  const clock = new FastClock(speed);
   const member = async (name: string, options: { readonly moderator?: Moderator } = {}): Promise<ScenarioMember> => {
     const client = new ScenarioMember({ name, path: await pathFor(name), invite, clock, ...options });
     members.push(client);
@@ -116,6 +93,7 @@ function admitMembers({ invite, moderator, pathFor, speed }: RoomContext): {
       joinAsHost: async (name) => (await member(name, { moderator })).join(),
       connect,
     },
+    isBusy: () => members.some(({ client }) => client.isBusy),
     found: async () => {
       const founding = { crypto: nativeCrypto, suite: 'x-wing' } as const;
       const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -143,11 +121,11 @@ export async function openRoom({
   const directory = await mkdtemp(join(tmpdir(), 'sotto-straight-'));
   const path = join(directory, 'relay.sock');
   const admin = { path: join(directory, 'admin.sock') };
-  const clock = new FastClock(relaySpeed);
-  const relay = await startRelay({ listen: { path }, admin, store: new MemoryRoomStore(), clock });
+  const [clock, relayClock] = [new ScenarioClock(speed), new ScenarioClock(relaySpeed)];
+  const relay = await startRelay({ listen: { path }, admin, store: new MemoryRoomStore(), clock: relayClock });
   const host = new TestHost(admin);
   const { invite, moderator } = createInvite();
-  const { room, found, dismiss } = admitMembers({ invite, moderator, pathFor: () => Promise.resolve(path), speed });
+  const { room, found, dismiss } = admitMembers({ invite, moderator, pathFor: () => Promise.resolve(path), clock });
   onTestFinished(async () => {
     await dismiss();
     await host.leave();
@@ -171,26 +149,53 @@ export async function openRoom({
 export interface TamperedRoom extends ScenarioRoom {
   /** Has a view for each name. */
   readonly relay: TamperingRelay;
+  /**
+   * So much time of the clients passes, as soon as all that falls due meanwhile is sent and read.
+   */
+  readonly pass: (milliseconds: number) => Promise<void>;
+  /** By the clients' clock (ms). */
+  readonly now: () => number;
 }
 
-/**
- * `speed`: how much faster the clients' clocks run than the wall's. `empty`: the room is not
- * founded.
- */
+export interface TamperedRoomOptions {
+  /** How much faster the clients' clocks run than the wall's. */
+  readonly speed?: number;
+  /** The room is not founded. */
+  readonly empty?: boolean;
+  /** As the relay tells it. */
+  readonly patienceSeconds?: number;
+}
+
 export async function openTamperedRoom({
   speed = 1,
   empty = false,
-}: { readonly speed?: number; readonly empty?: boolean } = {}): Promise<TamperedRoom> {
+  patienceSeconds = PATIENCE_SECONDS_MOST,
+}: TamperedRoomOptions = {}): Promise<TamperedRoom> {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-tampered-'));
   const { invite, moderator } = createInvite();
-  const relay = await TamperingRelay.start({ directory, roomId: registrationOf(invite).roomId });
+  const [clock, relayClock] = [new ScenarioClock(speed), new ScenarioClock(1)];
+  const { roomId } = registrationOf(invite);
+  const relay = await TamperingRelay.start({ directory, roomId, patienceSeconds, clock: relayClock });
   const pathFor = async (name: string): Promise<string> => (await relay.open(name)).path;
-  const { room, found, dismiss } = admitMembers({ invite, moderator, pathFor, speed });
+  const { room, isBusy, found, dismiss } = admitMembers({ invite, moderator, pathFor, clock });
+  const settle = async (): Promise<void> => {
+    do {
+      // What was written has come after a round of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      await relay.settle();
+    } while (isBusy());
+  };
+  const pass = async (milliseconds: number): Promise<void> => {
+    for (let leftMs = milliseconds; leftMs > 0; leftMs -= STEP_MS) {
+      for (const each of [clock, relayClock]) each.skip(Math.min(STEP_MS, leftMs));
+      await settle();
+    }
+  };
   onTestFinished(async () => {
     await dismiss();
     await relay.close();
     await rm(directory, { recursive: true });
   });
   if (!empty) await found();
-  return { relay, ...room };
+  return { relay, pass, now: () => clock.now(), ...room };
 }

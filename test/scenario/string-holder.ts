@@ -38,6 +38,11 @@ export class StringHolder {
   commitNumber = 0;
   /** Commits of anybody's that were stored since it came. */
   commitsSeen = 0;
+  /** Frames of the log, those of commits aside, that came since it joined; and the texts in them. */
+  entriesSeen = 0;
+  readonly texts: string[] = [];
+  /** While this is true it takes no commit: its keys stay those of its epoch. */
+  keepsKeys = false;
   readonly roomKeys: RoomKeys;
   readonly groupKeys: GroupKeys;
   readonly #wire: TestMember;
@@ -166,7 +171,11 @@ export class StringHolder {
       const upload = spoil(value(await membership.join(snapshot.bytes, false)));
       // From here on its keys go with the log.
       this.#hear = async (envelope, place) => {
-        await membership.open(envelope, place);
+        if (place === undefined) this.entriesSeen += 1;
+        else if (this.keepsKeys) return;
+        const opened = await membership.open(envelope, place);
+        if (opened.kind === 'content' && opened.content.type === 'text')
+          this.texts.push(Buffer.from(opened.content.bytes).toString());
       };
       if ((await this.commit(upload, snapshot.commitNumber)) === 'taken') return membership;
       this.#hear = undefined;

@@ -2,7 +2,7 @@
 // meant for.
 
 import { expect, test } from 'vitest';
-import { encodeFetch } from '@sotto/protocol';
+import { encodeFetch, encodePresence, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import { fingerprint, makeBody, makeCommit, makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestMember } from '@sotto/fixtures/relay-member';
 import { openTamperedRoom } from './room.ts';
@@ -62,13 +62,38 @@ test('the malicious relay passes everything on unchanged until a test says other
   expect(await anna.entries(1)).toEqual([entry(5, third)]);
 
   const carla = await onlooker('carla');
-  expect(await carla.attach(anyRoom, 3)).toEqual({ commitNumber: 1, oldest: 1, next: 6 });
+  expect(await carla.attach(anyRoom, 3)).toEqual({
+    commitNumber: 1,
+    oldest: 1,
+    next: 6,
+    patienceSeconds: PATIENCE_SECONDS_MOST,
+  });
   expect(await carla.committed()).toEqual(made);
   expect(await carla.entries(1)).toEqual([entry(5, third)]);
   carla.send(encodeFetch({ what: 'log', from: 5 }));
   expect(await carla.entries(1)).toEqual([entry(5, third)]);
   expect(await carla.ping()).toEqual([]);
   expect(['anna', 'ben', 'carla'].map((name) => relay.view(name).tampered)).toEqual([0, 0, 0]);
+});
+
+test('a presence reaches the members of the branch alone, and none while its member’s frames are held', async () => {
+  const { relay, anna, ben } = await openScene();
+  const [first, second, third, fourth] = [makeBody(), makeBody(), makeBody(), makeBody()];
+  const hears = async (member: TestMember, body: Uint8Array): Promise<void> => {
+    expect(fingerprint((await member.expect('present')).body)).toBe(fingerprint(body));
+  };
+  anna.send(encodePresence('presence', 0, first));
+  for (const member of [anna, ben]) await hears(member, first);
+  relay.view('anna').publishing = 'hold';
+  anna.send(encodePresence('presence', 0, second));
+  expect(await anna.ping()).toEqual([]);
+  ben.send(encodePresence('presence', 0, third));
+  for (const member of [anna, ben]) await hears(member, third);
+  relay.view('anna').publishing = 'pass';
+  await relay.fork(['ben']);
+  anna.send(encodePresence('presence', 0, fourth));
+  await hears(anna, fourth);
+  expect(await ben.ping()).toEqual([]);
 });
 
 test('the malicious relay drops, swaps, doubles and replaces entries for one member, and renumbers later ones', async () => {
@@ -121,7 +146,12 @@ test('the malicious relay repeats its lies to a member that reconnects', async (
   if (c !== undefined) anna.publish(c);
   await anna.entries(3);
   const back = await onlooker('ben');
-  expect(await back.attach(anyRoom, 2)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
+  expect(await back.attach(anyRoom, 2)).toEqual({
+    commitNumber: 0,
+    oldest: 1,
+    next: 3,
+    patienceSeconds: PATIENCE_SECONDS_MOST,
+  });
   expect(await back.entries(1)).toEqual([entry(2, c)]);
 });
 
@@ -259,7 +289,12 @@ test('the malicious relay rolls the log back, with members connected or not', as
   await relay.rollBack(['anna', 'ben'], then, 'cut');
   expect([await anna.next(), await ben.next()]).toEqual([undefined, undefined]);
   const back = await onlooker('ben');
-  expect(await back.attach(anyRoom, 3)).toEqual({ commitNumber: 0, oldest: 1, next: 2 });
+  expect(await back.attach(anyRoom, 3)).toEqual({
+    commitNumber: 0,
+    oldest: 1,
+    next: 2,
+    patienceSeconds: PATIENCE_SECONDS_MOST,
+  });
 });
 
 test('real clients talk through the malicious relay', async () => {

@@ -1,7 +1,7 @@
 // Three clients in a room behind a malicious relay, and how they find out whether all is well.
 
 import { openTamperedRoom } from './room.ts';
-import type { TamperedRoom } from './room.ts';
+import type { TamperedRoom, TamperedRoomOptions } from './room.ts';
 import type { ScenarioMember } from './member.ts';
 import type { MemberView } from './tampering/member-view.ts';
 
@@ -27,8 +27,8 @@ const FIRST_EPOCHS = 4;
  * Three members join, anna as the host's own client. Resolves when none has any commit left to
  * make.
  */
-export async function openThreeMembers({ speed = 5 }: { readonly speed?: number } = {}): Promise<ThreeMembers> {
-  const room = await openTamperedRoom({ speed });
+export async function openThreeMembers(options: Omit<TamperedRoomOptions, 'empty'> = {}): Promise<ThreeMembers> {
+  const room = await openTamperedRoom({ speed: 5, ...options });
   const anna = await room.joinAsHost('anna');
   const ben = await room.join('ben');
   const carla = await room.join('carla');
@@ -53,30 +53,59 @@ export async function allSend(members: readonly ScenarioMember[]): Promise<void>
 }
 
 /**
- * How many texts a member sends until another receives one: for two minutes. Members join again one
- * by one. A silent member is removed after 200 s of a clock that is 20 times as fast: 10 s here,
- * and twice that if halves change places. Measured: 11 to 20 s, on a busy machine 33 s.
+ * How long members talk until they are together, on their own clock: longer than one is missed,
+ * called for and removed, and than it takes to resync twice.
  */
-const CALLS_MAX = 240;
-const CALL_WAIT_MS = 500;
+const TOGETHER_MS = 4_800_000;
+/** From one text to the next. */
+const CALL_MS = 10_000;
+
+type Passing = Pick<TamperedRoom, 'pass'>;
 
 /** Resolves when each member has received a text of each other. */
-export async function untilTogether(members: readonly ScenarioMember[]): Promise<void> {
+export async function untilTogether(room: Passing, members: readonly ScenarioMember[]): Promise<void> {
   for (const member of members) {
-    for (const other of members.filter((each) => each !== member)) await call(member, other);
+    for (const other of members.filter((each) => each !== member)) await call(room, member, other);
   }
 }
 
-async function call(member: ScenarioMember, other: ScenarioMember): Promise<void> {
+async function call(room: Passing, member: ScenarioMember, other: ScenarioMember): Promise<void> {
   const words: string[] = [];
   const isHeard = (): boolean => other.texts.some((text) => words.includes(text));
-  while (words.length < CALLS_MAX) {
+  const say = (): void => {
     const word = `${member.name} calls ${other.name} ${(spoken += 1)}`;
     words.push(word);
     member.send(word);
-    if (await other.within(CALL_WAIT_MS, isHeard)) return;
+  };
+  await passUntil(room, `${other.name} hears ${member.name}`, other, isHeard, say);
+}
+
+/**
+ * Others talk until a member warns. Where nobody says anything, no frames come that it cannot open.
+ */
+export async function warnsOfTalk(
+  room: Passing,
+  member: ScenarioMember,
+  code: ScenarioMember['warnings'][number],
+  talkers: readonly ScenarioMember[],
+): Promise<void> {
+  const isWarned = (): boolean => member.warnings.includes(code);
+  await passUntil(room, `a warning of ${code}`, member, isWarned, () => allSend(talkers));
+}
+
+/** Lets time pass until it holds. `act` is done before each step. */
+export async function passUntil(
+  { pass }: Passing,
+  what: string,
+  member: ScenarioMember,
+  holds: () => boolean,
+  act: () => void | Promise<void> = () => undefined,
+): Promise<void> {
+  for (let passedMs = 0; !holds() && passedMs < TOGETHER_MS; passedMs += CALL_MS) {
+    await act();
+    await pass(CALL_MS);
   }
-  throw new Error(`${other.name} never hears ${member.name}; was told:\n${other.report()}`);
+  if (!holds()) throw new Error(`${member.name} waits for "${what}" in vain; was told:\n${member.report()}`);
 }
 
 /**

@@ -37,6 +37,7 @@ export type CircuitCode = Extract<ClientCode, `circuit-${string}`>;
 export const WARNING_CODES = [
   'log-differs',
   'log-rolled-back',
+  'away-too-long',
   'key-changed',
   'name-taken',
   'name-reserved',

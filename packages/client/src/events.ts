@@ -57,6 +57,8 @@ export interface ClientStatus extends CoverCost {
   readonly epochAgeSeconds: number | undefined;
   /** Until the next member rotates, if none is passed over; undefined outside of stealth. */
   readonly newKeysSeconds: number | undefined;
+  /** How long the room keeps what is said for a member that is away. */
+  readonly patienceSeconds: number;
   /** Since the present connection was admitted; undefined without one. */
   readonly connectedSeconds: number | undefined;
   /** Until all waiting frames have left, on average. */

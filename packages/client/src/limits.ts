@@ -28,10 +28,20 @@ export const LEAVE_WAIT_MS = 3_000;
 
 /** A receipt waits so long for an own frame that can carry it. */
 export const RECEIPT_DELAY_MS = 1_000;
-/** Each member sends its presence at least so often, plus up to a quarter at random. */
-export const PRESENCE_INTERVAL_MS = 60_000;
-/** A member that was not heard for three intervals is no longer listed. */
-export const MEMBER_SILENT_MS = 200_000;
+/**
+ * Each member sends its presence at least so often, plus up to a quarter at random. Without cover
+ * it is outside of the log.
+ */
+export const PRESENCE_INTERVAL_MS = 240_000;
+export const COVERED_PRESENCE_INTERVAL_MS = 60_000;
+/**
+ * A member that was not heard for so long is no longer listed as present: without cover for two
+ * intervals, of which one presence may be lost; else for three.
+ */
+export const MEMBER_SILENT_MS = 640_000;
+export const COVERED_MEMBER_SILENT_MS = 200_000;
+/** Members that are not heard any more are looked for so often, plus up to a quarter at random. */
+export const MEMBERS_CHECK_MS = 60_000;
 
 /**
  * Pieces of key work that wait. Above it the stream is not read until half of them are done; one
@@ -69,14 +79,11 @@ export const KNOCKS_MAX = 16;
 export const LEAVE_COMMIT_WAIT_MS = 8_000;
 
 /**
- * A member rotates after so many own frames of text, or after a random time between these. The time
- * grows in proportion in rooms with more members than this.
+ * Outside of stealth: so long after the first text of an epoch the next member in turn rotates.
+ * Where nobody says anything, nobody rotates: so a log of a day holds.
  */
-export const ROTATE_AFTER_FRAMES = 50;
-export const ROTATE_LEAST_MS = 600_000;
-export const ROTATE_MOST_MS = 1_200_000;
-export const ROTATE_MEMBERS = 32;
-/** A rotation after so many frames waits up to this, so that members do not commit together. */
+export const ROTATE_AFTER_TEXT_MS = 1_800_000;
+/** A member that was admitted by a welcome rotates within so long. */
 export const ROTATE_SOON_MS = 5_000;
 
 /**
@@ -108,7 +115,8 @@ export const LOG_HASHES_MAX = 16_384;
  * long: longer than any member is silent.
  */
 export const UNREADABLE_FRAMES_MAX = 8;
-export const FORKED_AFTER_MS = 100_000;
+export const FORKED_AFTER_MS = 320_000;
+export const COVERED_FORKED_AFTER_MS = 100_000;
 /** Looks of names whose keys are remembered; a name has two looks at most. */
 export const NAMES_MAX = 512;
 /** Keys whose names were warned of: once each, unless so many others came meanwhile. */

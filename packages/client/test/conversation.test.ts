@@ -267,6 +267,7 @@ describe('presence', () => {
     // Ben's frames do not reach the log for a while, so the others miss him. His client keeps them
     // and sends them again.
     room.relay.keeps = (arrival) => arrival.connection !== ben.connection();
+    room.relay.passesOn = (connection) => connection !== ben.connection();
     await room.clock.advance(MEMBER_SILENT_MS + 2 * PRESENCE_INTERVAL_MS);
     expect(presentNames(anna)).toEqual(['Anna']);
     room.relay.keeps = () => true;

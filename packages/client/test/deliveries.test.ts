@@ -188,6 +188,7 @@ function memberOf(index: number, seen: number, since = 0): Member {
     status: 'here',
     heardAt: 0,
     number: 1,
+    presence: 0,
     gapShown: false,
     partial: NO_PARTIAL_TEXTS,
   } as const;

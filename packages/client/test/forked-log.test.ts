@@ -1,4 +1,4 @@
-import { bodyBytes, LARGEST_FRAME_BYTES, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
+import { bodyBytes, LARGEST_FRAME_BYTES, PATIENCE_SECONDS_LEAST, SMALLEST_FRAME_BYTES } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import {
   BACKOFF_MAX_MS,
@@ -233,7 +233,11 @@ describe('a relay that shows members different rooms', () => {
     const room = new Room();
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
+    room.relay.patienceSeconds = PATIENCE_SECONDS_LEAST;
+    for (const { streams } of [anna, cleo]) streams.at(-1)?.cut();
+    await room.clock.advance(2 * BACKOFF_MAX_MS);
     const unheard = ben.connection();
+    room.relay.passesOn = (connection) => connection !== unheard;
     const removed = (): number => told(anna, 'removed').length;
     room.relay.keeps = (arrival) => arrival.connection !== unheard || removed() > 0;
     for (let waited = 0; waited < 10 && removed() === 0; waited += 1) await room.clock.advance(PRESENCE_INTERVAL_MS);

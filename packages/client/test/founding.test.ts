@@ -102,7 +102,7 @@ class FoundingScript {
     const frame = decodeFrame(bytes);
     if (!frame.ok) throw new Error(frame.code);
     if (frame.value.operation === 'attach') {
-      this.write(encodeAttached({ commitNumber: this.#commitNumber, oldest: 1, next: 1 }));
+      this.write(encodeAttached({ commitNumber: this.#commitNumber, oldest: 1, next: 1, patienceSeconds: 86_400 }));
       return;
     }
     if (frame.value.operation === 'stage') {

@@ -145,7 +145,7 @@ class Scene {
     const { view } = actor.membership;
     // In a locked room no silent member is removed, because it could not rejoin.
     if (view === undefined || view.silent.length === 0 || view.access === 'locked') return false;
-    const made = actor.membership.removeSilent();
+    const made = actor.membership.removeSilent(view.silent);
     await made;
     if (second !== actor) await second.send('wait').catch(ifRemoved(second));
     const stored = actor.membership.view !== undefined && (await actor.commit(made));

@@ -186,7 +186,7 @@ export class GroupReader {
   }
 
   removeSilent(): Promise<boolean> {
-    return this.commit(this.membership.removeSilent());
+    return this.commit(this.membership.removeSilent(this.view.silent));
   }
 
   order(...orders: readonly SignedOrder[]): Promise<boolean> {

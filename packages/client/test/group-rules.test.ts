@@ -437,7 +437,7 @@ describe('an upload', () => {
     await ben.send('here');
     await readAll(members);
     expect(anna.view.silent).toHaveLength(1);
-    const made = anna.membership.removeSilent();
+    const made = anna.membership.removeSilent(anna.view.silent);
     await made;
     // Carla sends a text at the last moment, and the relay stores it first. The relay cannot see
     // its meaning.

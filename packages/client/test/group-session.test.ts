@@ -1,3 +1,4 @@
+import { PATIENCE_SECONDS_LEAST } from '@sotto/protocol';
 import { describe, expect, test } from 'vitest';
 import {
   BACKOFF_FIRST_MS,
@@ -9,9 +10,7 @@ import {
   RECEIPT_DELAY_MS,
   RESTORE_RANK_MS,
   ROLL_CALL_WAIT_MS,
-  ROTATE_AFTER_FRAMES,
-  ROTATE_MOST_MS,
-  ROTATE_SOON_MS,
+  ROTATE_AFTER_TEXT_MS,
 } from '../src/limits.ts';
 import {
   epochOf,
@@ -26,6 +25,11 @@ import {
   warningsOf,
 } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
+import { useNativeEd25519 } from '@sotto/fixtures/native-ed25519';
+
+useNativeEd25519();
+
+const MINUTE_MS = 60_000;
 
 async function codesOf(seats: readonly RoomMember[]): Promise<Set<string>> {
   const codes = await Promise.all(seats.map((seat) => seat.client.roomCode()));
@@ -53,29 +57,36 @@ describe('a group', () => {
     await expectTalk(room, seats, 'hello');
   });
 
-  test('rotates after a number of frames of one member; texts sent meanwhile arrive once and in order', async () => {
+  test('rotates in turns, once in half an hour of talk; texts arrive once and in order', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
-    const said = Array.from({ length: 3 * ROTATE_AFTER_FRAMES }, (_, index) => `text ${index}`);
+    const said = Array.from({ length: 28 }, (_, index) => `text ${index}`);
     for (const text of said) {
       anna.client.send(text);
       ben.client.send(text);
-      await room.clock.advance(300);
+      await room.clock.advance(5 * MINUTE_MS);
     }
     expect(textsOf(ben)).toEqual(said);
     expect(textsOf(anna)).toEqual(said);
-    expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 4);
+    // Each half hour begins with a text: four are over, and the fifth is not.
+    expect(epochOf(ben)).toBe(before + 4);
+    const committers = new Set(room.relay.commits.slice(-4).map(({ connection }) => connection));
+    expect(committers.size).toBe(2);
     expect([...gapsOf(anna), ...gapsOf(ben), ...warningsOf(anna), ...warningsOf(ben)]).toEqual([]);
   });
 
-  test('rotates in time when no member sends a text', async () => {
+  test('does not rotate where no member sends a text, and half an hour after one does', async () => {
     const room = new Room();
     const [anna, ben] = await joinMembers(room, 2);
     const before = epochOf(anna) ?? 0;
-    await room.clock.advance(ROTATE_MOST_MS + ROTATE_SOON_MS);
-    // Both members have new keys.
-    expect(epochOf(ben)).toBeGreaterThanOrEqual(before + 2);
+    await room.clock.advance(2 * ROTATE_AFTER_TEXT_MS);
+    expect(epochOf(ben)).toBe(before);
+    anna.client.send('hello');
+    await room.clock.advance(ROTATE_AFTER_TEXT_MS - MINUTE_MS);
+    expect(epochOf(ben)).toBe(before);
+    await room.clock.advance(2 * MINUTE_MS);
+    expect(epochOf(ben)).toBe(before + 1);
     await expectTalk(room, [anna, ben], 'after');
   });
 
@@ -161,13 +172,15 @@ describe('leaving a group', () => {
     expect(dora.client.members()).toHaveLength(2);
   });
 
-  test('without a goodbye ends in a roll call and a removal', async () => {
+  test('without a goodbye ends in a roll call and a removal, when the patience of the room is over', async () => {
     const room = new Room();
+    room.relay.patienceSeconds = PATIENCE_SECONDS_LEAST;
     const [anna, ben, cleo] = await joinMembers(room, 3);
     if (cleo === undefined) throw new Error('nobody');
     ben.streams.at(-1)?.cut();
     ben.client.leave();
-    await room.clock.advance(MEMBER_SILENT_MS);
+    await room.clock.advance(1_000 * PATIENCE_SECONDS_LEAST);
+    expect(told(anna, 'removed')).toEqual([]);
     // The silent member is still listed, because every member of the group can read.
     expect(anna.client.members().map(({ name }) => name)).toContain('Ben');
     await room.clock.advance(4 * PRESENCE_INTERVAL_MS + ROLL_CALL_WAIT_MS + 2 * LEAVERS_RANK_MS);
@@ -236,14 +249,14 @@ describe('a member that was away', () => {
     room.unreachable = true;
     ben.streams.at(-1)?.cut();
     await room.clock.advance(1);
-    const said = Array.from({ length: 2 * ROTATE_AFTER_FRAMES + 5 }, (_, index) => `text ${index}`);
+    const before = epochOf(anna) ?? 0;
+    const said = Array.from({ length: 100 }, (_, index) => `text ${index}`);
     for (const text of said) {
       anna.client.send(text);
-      await room.clock.advance(200);
+      await room.clock.advance(MINUTE_MS);
     }
-    // The rotation that the last texts have made due.
-    await room.clock.advance(ROTATE_SOON_MS);
     const epoch = epochOf(anna);
+    expect(epoch).toBeGreaterThan(before + 2);
     room.unreachable = false;
     await room.clock.advance(2 * BACKOFF_MAX_MS);
     expect(textsOf(ben)).toEqual(said);

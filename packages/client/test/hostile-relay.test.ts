@@ -205,7 +205,7 @@ describe('a relay that breaks the protocol', () => {
   const control = new Uint8Array(bodyBytes(FRAME_BYTES[0]));
   const wrong: readonly (readonly [string, Uint8Array])[] = [
     ['a second challenge', encodeChallenge(new Uint8Array(32))],
-    ['a second ATTACHED', encodeAttached({ commitNumber: 0, oldest: 1, next: 1 })],
+    ['a second ATTACHED', encodeAttached({ commitNumber: 0, oldest: 1, next: 1, patienceSeconds: 86_400 })],
     ['a frame that only clients send', encodePing('ping', 0)],
     ['an unknown operation', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(0x7f, 1, 2)],
     ['a reserved byte', encodeFrame({ operation: 'entry', number: 1, body: control }).fill(1, 4, 5)],
@@ -248,7 +248,7 @@ describe('a relay that breaks the protocol', () => {
     const chance = new SeededRandom(5);
     const templates = [
       encodeChallenge(chance.bytes(32)),
-      encodeAttached({ commitNumber: 1, oldest: 1, next: 5 }),
+      encodeAttached({ commitNumber: 1, oldest: 1, next: 5, patienceSeconds: 86_400 }),
       encodeRefused('stale', 3, chance.bytes(24)),
       encodeFrame({ operation: 'entry', number: 50, body: chance.bytes(bodyBytes(FRAME_BYTES[1])) }),
     ] as const;

@@ -123,9 +123,9 @@ describe('a present member', () => {
       { type: 'receipt', number: 2, seen: 0, logHash: new Uint8Array(16), before: new Uint8Array(64) } as const,
     ]) {
       const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
-      const dropped = dropSilent(here, MEMBER_SILENT_MS);
+      const dropped = dropSilent(here, MEMBER_SILENT_MS, MEMBER_SILENT_MS);
       expect(dropped.events.map(inShort)).toEqual(['left']);
-      expect(dropSilent(dropped.inbox, 2 * MEMBER_SILENT_MS).events).toEqual([]);
+      expect(dropSilent(dropped.inbox, MEMBER_SILENT_MS, 2 * MEMBER_SILENT_MS).events).toEqual([]);
       const again = take(dropped.inbox, anna, [content]).said;
       expect(again).toEqual(content.type === 'text' ? ['arrived', 'text 2'] : ['arrived']);
     }
@@ -133,7 +133,7 @@ describe('a present member', () => {
 
   test('is not dropped before the limit of its silence', () => {
     const here = take(ROOM, anna, [presence(1, 'here')]).inbox;
-    expect(dropSilent(here, MEMBER_SILENT_MS - 1).events).toEqual([]);
+    expect(dropSilent(here, MEMBER_SILENT_MS, MEMBER_SILENT_MS - 1).events).toEqual([]);
   });
 });
 

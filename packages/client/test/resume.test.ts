@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { BACKOFF_MAX_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
 import type { Said } from './audit.ts';
-import { useNativeEd25519 } from './native-ed25519.ts';
+import { useNativeEd25519 } from '@sotto/fixtures/native-ed25519';
 import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
 

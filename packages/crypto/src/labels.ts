@@ -18,6 +18,7 @@ export const LABELS = {
   safetyNumber: 'sotto/2 safety number',
   leave: 'sotto/2 leave',
   bundle: 'sotto/2 bundle',
+  presence: 'sotto/2 presence',
   log: 'sotto/2 log',
   roomCode: 'sotto/2 room code',
 } as const;

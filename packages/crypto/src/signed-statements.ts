@@ -2,7 +2,7 @@
 // All members accept exactly the same ones. PROTOCOL.md §4.2, §5.2, §5.9.
 
 import { capabilityStatement, concatBytes, orderStatement } from '@sotto/protocol';
-import type { LeaveProof, Move, SignedOrder } from '@sotto/protocol';
+import type { LeaveProof, Move, SignedOrder, SignedPresence } from '@sotto/protocol';
 import nacl from 'tweetnacl';
 import { isStrictEd25519Key, littleEndianBytes } from './ed25519-keys.ts';
 import { ascii } from './key-schedule.ts';
@@ -94,6 +94,45 @@ export function verifyLeave({ proof, roomId, memberKey }: SignedLeave): boolean 
 
 function leaveStatement({ roomId, memberId }: Pick<SignedLeave, 'roomId'> & Pick<LeaveProof, 'memberId'>): Uint8Array {
   return concatBytes(ascii(LABELS.leave), roomId, memberId);
+}
+
+/** What a presence outside of the log is bound to. */
+export interface PresenceClaim {
+  /** 16 bytes. */
+  readonly roomId: Uint8Array;
+  /** 64 bytes: a presence says nothing in any other epoch. */
+  readonly epochAuthenticator: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+/** @returns the presence, signed by this member. PROTOCOL.md §5.5. */
+export function signPresence(identity: GroupIdentity, claim: PresenceClaim): SignedPresence {
+  const memberId = memberIdOf(identity.memberKey);
+  const signature = signStatement(identity.secret, presenceStatement({ ...claim, memberId }));
+  return { memberId, signature, content: claim.content };
+}
+
+/** @returns whether the member with this key has signed the presence. PROTOCOL.md §5.5. */
+export function verifyPresence({
+  presence,
+  memberKey,
+  ...bound
+}: Omit<PresenceClaim, 'content'> & {
+  readonly presence: SignedPresence;
+  /** 32 bytes, Ed25519. */
+  readonly memberKey: Uint8Array;
+}): boolean {
+  const { memberId, signature, content } = presence;
+  return verifyStatement({ statement: presenceStatement({ ...bound, memberId, content }), signature, key: memberKey });
+}
+
+function presenceStatement({
+  roomId,
+  epochAuthenticator,
+  memberId,
+  content,
+}: PresenceClaim & Pick<SignedPresence, 'memberId'>): Uint8Array {
+  return concatBytes(ascii(LABELS.presence), roomId, epochAuthenticator, memberId, content);
 }
 
 /** A signed order with the room and the key that it has to match. */

@@ -28,6 +28,7 @@ import {
   roomCode,
   startLog,
   verifyLeave,
+  verifyPresence,
   verifyOrder,
 } from '../src/mls/index.ts';
 import { deriveRoomKeys, fingerprint, openEnvelope, sealEnvelope, Secret, signCapability } from '../src/index.ts';
@@ -173,6 +174,32 @@ describe('vectors/leave-proof.json', () => {
       expect(nodeVerify(memberKey, statement, proof.slice(16))).toBe(true);
     },
   );
+});
+
+interface PresenceCase {
+  readonly name: string;
+  readonly roomId: string;
+  readonly epochAuthenticator: string;
+  readonly memberKey: string;
+  readonly memberId: string;
+  readonly signature: string;
+  readonly content: string;
+  readonly expect?: { readonly statement: string };
+  readonly expectError?: string;
+}
+
+describe('vectors/presence.json', () => {
+  test.each(casesOf('presence') as readonly PresenceCase[])('matches our statements and signatures: $name', (one) => {
+    const [roomId, epochAuthenticator, memberKey] = [hex(one.roomId), hex(one.epochAuthenticator), hex(one.memberKey)];
+    const presence = { memberId: hex(one.memberId), signature: hex(one.signature), content: hex(one.content) };
+    const holds = verifyPresence({ roomId, epochAuthenticator, memberKey, presence });
+    expect(holds ? 'holds' : 'presence-invalid').toBe(one.expectError ?? 'holds');
+    if (one.expect === undefined) return;
+    const { memberId, signature, content } = presence;
+    const statement = concatBytes(encode('sotto/2 presence'), roomId, epochAuthenticator, memberId, content);
+    expect(toHex(statement)).toBe(one.expect.statement);
+    expect(nodeVerify(memberKey, statement, signature)).toBe(true);
+  });
 });
 
 interface LogCase {

@@ -7,7 +7,7 @@ import type { Access, Cover, PlainMode, SignedOrder } from '@sotto/protocol';
 import type { HoldSecret } from '@sotto/tor';
 import type { HostConfig } from './config.ts';
 import type { HostCode } from './errors.ts';
-import { MOVE_CHECK_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS, SIGNPOST_MS, SIGNPOSTS_MAX } from './limits.ts';
+import { MOVE_CHECK_MS, MOVE_OFFER_MS, MOVE_OPEN_LIMIT_MS, SIGNPOSTS_MAX } from './limits.ts';
 import type { ModeratorReply } from './moderator-request.ts';
 import type { Moderation } from './moderator-socket.ts';
 import { SETTLED, stepRoomMove } from './room-move-machine.ts';
@@ -17,8 +17,8 @@ import { RoomHosting } from './room-hosting.ts';
 import type { HostingReport } from './room-hosting.ts';
 import { describeMove, describeNotice, describeOtherEnd, renderMoved, renderOpening } from './screen.ts';
 
-/** `signpostMs`: how long the room before stays. */
-type MoveLimits = RoomMoveLimits & { readonly signpostMs: number };
+/** `signpostMs`: how long the room before stays; absent, for its patience. */
+type MoveLimits = RoomMoveLimits & { readonly signpostMs?: number };
 
 /** The commit number of a room that nobody has joined yet. */
 const FOUNDING_COMMIT = 1;
@@ -27,7 +27,6 @@ const MOVE_LIMITS: MoveLimits = {
   openMs: MOVE_OPEN_LIMIT_MS,
   offerMs: MOVE_OFFER_MS,
   checkMs: MOVE_CHECK_MS,
-  signpostMs: SIGNPOST_MS,
 };
 
 export interface HostOptions {
@@ -57,6 +56,7 @@ interface PendingMove {
 interface Signpost {
   readonly room: RoomHosting;
   readonly timer: NodeJS.Timeout;
+  readonly forMs: number;
 }
 
 /**
@@ -240,14 +240,16 @@ export class Host implements Moderation {
     const room = this.#room;
     this.#room = this.#other;
     this.#other = undefined;
-    const timer = setTimeout(() => room.stop(), this.#limits.signpostMs);
-    this.#signposts = [...this.#signposts, { room, timer }];
+    const forMs = this.#limits.signpostMs ?? 1_000 * room.patienceSeconds;
+    const timer = setTimeout(() => room.stop(), forMs);
+    this.#signposts = [...this.#signposts, { room, timer, forMs }];
     if (this.#signposts.length > SIGNPOSTS_MAX) this.#signposts[0]?.room.stop();
   }
 
   #showMoved(): void {
     const { inviteText, network } = this.#room;
-    if (inviteText !== undefined) this.#print(renderMoved(inviteText, network, this.#limits.signpostMs));
+    const forMs = this.#signposts.at(-1)?.forMs ?? 0;
+    if (inviteText !== undefined) this.#print(renderMoved(inviteText, network, forMs));
   }
 
   #answer(reply: ModeratorReply): void {

@@ -52,10 +52,9 @@ export const MOVE_OPEN_LIMIT_MS = 210_000;
 export const MOVE_OFFER_MS = 120_000;
 /** If it does not tell, the host looks so often whether a member is in the other room. */
 export const MOVE_CHECK_MS = 30_000;
-/** The room before stays a signpost for so long: members that were away find the move in its log. */
-export const SIGNPOST_MS = 600_000;
 /**
- * Signposts at a time; the oldest is closed for another. With the present room and another one they
+ * Rooms before that stay as signposts, each for its patience: members that were away find the move
+ * in its log. The oldest is closed for another. With the present room and another one they
  * are as many rooms as a relay takes.
  */
 export const SIGNPOSTS_MAX = 2;

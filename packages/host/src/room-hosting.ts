@@ -110,6 +110,14 @@ export class RoomHosting {
     return this.#state.stage === 'open' ? this.#invite : undefined;
   }
 
+  /**
+   * How long its log keeps a frame: as the host was told. After a move the cover mode may be one
+   * that allows less.
+   */
+  get patienceSeconds(): number {
+    return Math.min(this.#config.patienceSeconds, patienceSecondsMax(this.cover));
+  }
+
   /** The invite as text, as users see it: the connection string. */
   get inviteText(): string | undefined {
     return this.invite === undefined ? undefined : encodeInvite(this.invite);
@@ -305,9 +313,7 @@ export class RoomHosting {
 
   #roomRequest(operation: 'create' | 'resume'): AdminRequest {
     const { roomId, capabilityKey, roomTag } = this.#registration;
-    const { cover } = this;
-    // After a move the cover mode may be one that allows less.
-    const patienceSeconds = Math.min(this.#config.patienceSeconds, patienceSecondsMax(cover));
+    const { cover, patienceSeconds } = this;
     return operation === 'create'
       ? { operation, roomId, capabilityKey, roomTag, cover, patienceSeconds }
       : { operation, roomId };

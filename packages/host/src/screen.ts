@@ -113,7 +113,8 @@ function megabytes(bytes: number): string {
 /** The new string after a move, and for whom it is enough. */
 export function renderMoved(invite: string, network: NetworkKind | undefined, signpostMs: number): string {
   const minutes = Math.round(signpostMs / 60_000);
-  const news = `${message('host.room-moved', { minutes })}\n${message('host.room-moved-listed')}`;
+  const span = { hours: Math.floor(minutes / 60), minutes: minutes % 60 };
+  const news = `${message('host.room-moved', span)}\n${message('host.room-moved-listed')}`;
   const reminder = network === 'private-test' ? 'host.test-network' : 'host.invite-listed';
   return `${news}\n${renderInvite(invite, message(reminder))}`;
 }

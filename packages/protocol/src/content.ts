@@ -64,6 +64,8 @@ type Presence = EpochsBefore & { readonly type: 'presence'; readonly name: strin
     | { readonly status: 'leaving'; readonly signature: Uint8Array }
   );
 
+export type PresenceContent = Extract<Content, { readonly type: 'presence' }>;
+
 export function encodeContent(content: Content, encodeText: (text: string) => Uint8Array): Uint8Array {
   switch (content.type) {
     case 'text': {

@@ -18,6 +18,7 @@ export const OPERATIONS = {
   commit: 0x05,
   fetch: 0x06,
   fill: 0x07,
+  presence: 0x08,
   challenge: 0x81,
   attached: 0x82,
   entry: 0x83,
@@ -27,6 +28,7 @@ export const OPERATIONS = {
   committed: 0x87,
   snapshot: 0x88,
   noise: 0x89,
+  present: 0x8a,
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 

@@ -25,6 +25,7 @@ const KINDS = {
   welcome: 7,
   'group-info': 8,
   move: 9,
+  presence: 10,
 } as const;
 /** kind 1 + length 2. */
 const MESSAGE_HEADER_BYTES = 3;
@@ -61,7 +62,18 @@ export type GroupPlaintext =
   | ({ readonly kind: 'leave' } & LeaveProof)
   | { readonly kind: 'order'; readonly order: SignedOrder }
   | { readonly kind: 'move'; readonly move: Move }
+  | ({ readonly kind: 'presence' } & SignedPresence)
   | ({ readonly kind: 'knock' } & KnockFields);
+
+/** A presence outside of the log, with its signature. PROTOCOL.md §5.5. */
+export interface SignedPresence {
+  /** 16 bytes: the member that says it. */
+  readonly memberId: Uint8Array;
+  /** 64 bytes, by the member key. */
+  readonly signature: Uint8Array;
+  /** A content of type presence. */
+  readonly content: Uint8Array;
+}
 
 export interface Piece {
   readonly index: number;
@@ -112,6 +124,10 @@ export function encodeGroupPlaintext(plaintext: GroupPlaintext, plaintextBytes: 
       return writer.u16(plaintext.index).u16(plaintext.count).u16(plaintext.bytes.length).put(plaintext.bytes).bytes;
     case 'move':
       return writer.put(encodeMove(plaintext.move)).bytes;
+    case 'presence': {
+      const { memberId, signature, content } = plaintext;
+      return writer.put(memberId).put(signature).u16(content.length).put(content).bytes;
+    }
     case 'knock':
       return writer
         .u8(plaintext.name.length)
@@ -149,6 +165,11 @@ export function decodeGroupPlaintext(bytes: Uint8Array): Decoded<GroupPlaintext,
       const move = decodeMove(reader.take(MOVE_BYTES));
       if (!move.ok) return move;
       return isZero(reader.rest()) ? accept({ kind: 'move', move: move.value }) : refuse('content-padding');
+    }
+    case KINDS.presence: {
+      const signed = { memberId: reader.take(MEMBER_ID_BYTES), signature: reader.take(SIGNATURE_BYTES) };
+      const content = takeCounted(reader);
+      return content.ok ? accept({ kind: 'presence', ...signed, content: content.value }) : content;
     }
     case KINDS.knock:
       return readKnock(reader);

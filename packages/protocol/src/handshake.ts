@@ -7,7 +7,14 @@ import type { Decoded, FrameCode, RelayCode } from './errors.ts';
 import { CONTROL_BODY_BYTES, controlFields } from './fields.ts';
 import { encodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
-import { CHALLENGE_BYTES, NONCE_BYTES, ROOM_ID_BYTES, SIGNATURE_BYTES } from './limits.ts';
+import {
+  CHALLENGE_BYTES,
+  NONCE_BYTES,
+  PATIENCE_SECONDS_LEAST,
+  PATIENCE_SECONDS_MOST,
+  ROOM_ID_BYTES,
+  SIGNATURE_BYTES,
+} from './limits.ts';
 
 const CAPABILITY_LABEL = 'sotto/1 capability';
 
@@ -23,12 +30,13 @@ export interface AttachRequest {
 
 /**
  * Where the room's log stands: the oldest frame the relay still has, the next to come, and the
- * room's commit number.
+ * room's commit number. And how long the relay keeps a frame.
  */
 export interface Attached {
   readonly commitNumber: number;
   readonly oldest: number;
   readonly next: number;
+  readonly patienceSeconds: number;
 }
 
 /** The statement that an ATTACH signs with the capability key. */
@@ -78,18 +86,23 @@ export function decodeAttach(frame: Frame): Decoded<AttachRequest, FrameCode> {
   }));
 }
 
-/** ATTACHED: commit number in the header, oldest 8, next 8. PROTOCOL.md §4.3. */
-export function encodeAttached(attached: Attached): Uint8Array {
-  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(attached.oldest).u64(attached.next).bytes;
-  return encodeFrame({ operation: 'attached', number: attached.commitNumber, body });
+/** ATTACHED: commit number in the header, oldest 8, next 8, patience 4. PROTOCOL.md §4.3. */
+export function encodeAttached({ commitNumber, oldest, next, patienceSeconds }: Attached): Uint8Array {
+  const body = new ByteWriter(CONTROL_BODY_BYTES).u64(oldest).u64(next).u32(patienceSeconds).bytes;
+  return encodeFrame({ operation: 'attached', number: commitNumber, body });
 }
 
 export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
-  const fields = controlFields(frame, 16, (reader) => ({ oldest: reader.u64(), next: reader.u64() }));
+  const fields = controlFields(frame, 20, (reader) => ({
+    oldest: reader.u64(),
+    next: reader.u64(),
+    patienceSeconds: reader.u32(),
+  }));
   if (!fields.ok) return fields;
-  const { oldest, next } = fields.value;
+  const { oldest, next, patienceSeconds } = fields.value;
   if (oldest === undefined || next === undefined || oldest < 1 || next < oldest) return refuse('frame-number');
-  return accept({ commitNumber: frame.number, oldest, next });
+  const isPatience = patienceSeconds >= PATIENCE_SECONDS_LEAST && patienceSeconds <= PATIENCE_SECONDS_MOST;
+  return isPatience ? accept({ commitNumber: frame.number, oldest, next, patienceSeconds }) : refuse('frame-field');
 }
 
 /**
@@ -98,6 +111,14 @@ export function decodeAttached(frame: Frame): Decoded<Attached, FrameCode> {
  */
 export function encodePing(operation: 'ping' | 'pong', number: number): Uint8Array {
   return encodeFrame({ operation, number, body: new Uint8Array(CONTROL_BODY_BYTES) });
+}
+
+/**
+ * PRESENCE from a member, and PRESENT as the relay passes it on: an envelope, in the smallest
+ * frame. PROTOCOL.md §4.10.
+ */
+export function encodePresence(operation: 'presence' | 'present', commitNumber: number, body: Uint8Array): Uint8Array {
+  return encodeFrame({ operation, number: commitNumber, body });
 }
 
 /** PING, PONG and CLOSING: one size, an empty body. */

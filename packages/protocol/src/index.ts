@@ -17,6 +17,7 @@ export {
   encodeAttach,
   encodeAttached,
   encodePing,
+  encodePresence,
   encodeChallenge,
   encodeClosing,
   encodeRefused,
@@ -47,7 +48,7 @@ export type {
 export { followCommits } from './commit-progress.ts';
 export type { CommitProgress } from './commit-progress.ts';
 export { decodeContent, encodeContent } from './content.ts';
-export type { Content, ContentHeader, PlainAccess, PresenceStatus } from './content.ts';
+export type { Content, ContentHeader, PlainAccess, PresenceContent, PresenceStatus } from './content.ts';
 export {
   copyAccess,
   copyOrder,
@@ -89,4 +90,11 @@ export {
   messageCapacity,
   pieceCapacity,
 } from './group-plaintext.ts';
-export type { BundleFrame, GroupPlaintext, SnapshotPlaintext, LeaveProof, Piece } from './group-plaintext.ts';
+export type {
+  BundleFrame,
+  GroupPlaintext,
+  SnapshotPlaintext,
+  LeaveProof,
+  Piece,
+  SignedPresence,
+} from './group-plaintext.ts';

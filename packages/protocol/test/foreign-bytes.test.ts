@@ -125,7 +125,11 @@ const TEXT_DECODERS = new Set(texts.map(([, , decode]) => decode));
 const decoders: readonly FuzzCase[] = [
   ['decodeFrame', frame, decodeFrame],
   ['FrameSplitter', frame, (bytes) => new FrameSplitter().push(bytes)],
-  ['the control frames', encodeAttached({ commitNumber: 1, oldest: 2, next: 3 }), decodeControl],
+  [
+    'the control frames',
+    encodeAttached({ commitNumber: 1, oldest: 2, next: 3, patienceSeconds: 86_400 }),
+    decodeControl,
+  ],
   ['decodeStage', encodeStage({ uploadId: roomId, index: 2, data: content }), framed(decodeStage)],
   ['decodeCommit', encodeCommit(commit), framed(decodeCommit)],
   ['decodeCommittedBody', committed, decodeCommittedBody],

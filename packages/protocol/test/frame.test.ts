@@ -31,6 +31,7 @@ const operations = Object.keys(OPERATIONS) as Operation[];
 const relayCodes = Object.keys(RELAY_CODES) as RelayCode[];
 const fixed = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const number = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const patience = fc.integer({ min: 600, max: 86_400 });
 
 /** The frame in these bytes; fails if there is none. */
 function parsed(bytes: Uint8Array): Frame {
@@ -97,14 +98,15 @@ describe('a frame', () => {
 describe('control frames', () => {
   test('decode to the same fields after encoding', () => {
     fc.assert(
-      fc.property(fixed(32), fixed(16), fixed(64), number, number, number, (challenge, roomId, signature, a, b, c) => {
+      fc.property(fixed(32), fixed(16), fixed(64), number, number, number, patience, (...given) => {
+        const [challenge, roomId, signature, a, b, c, patienceSeconds] = given;
         const from = a;
         const oldest = Math.max(1, Math.min(a, b));
         const next = Math.max(oldest, a, b);
         expect(decodeChallenge(parsed(encodeChallenge(challenge)))).toEqual({ ok: true, value: challenge });
         const attach = { roomId, from, signature };
         expect(decodeAttach(parsed(encodeAttach(attach)))).toEqual({ ok: true, value: attach });
-        const attached = { commitNumber: c, oldest, next };
+        const attached = { commitNumber: c, oldest, next, patienceSeconds };
         expect(decodeAttached(parsed(encodeAttached(attached)))).toEqual({ ok: true, value: attached });
         const nonce = challenge.slice(0, 24);
         const refused = parsed(encodeRefused('stale', c, nonce));
@@ -126,7 +128,7 @@ describe('control frames', () => {
   const decoders = [
     ['CHALLENGE', decodeChallenge, encodeChallenge(new Uint8Array(32)), 32],
     ['ATTACH', decodeAttach, encodeAttach({ roomId: new Uint8Array(16), from: 0, signature: new Uint8Array(64) }), 80],
-    ['ATTACHED', decodeAttached, encodeAttached({ commitNumber: 0, oldest: 1, next: 1 }), 16],
+    ['ATTACHED', decodeAttached, encodeAttached({ commitNumber: 0, oldest: 1, next: 1, patienceSeconds: 86_400 }), 20],
     ['REFUSED', decodeRefused, encodeRefused('stale', 0, new Uint8Array(24)), 24],
     ['PING', checkEmpty, encodePing('ping', 0), 0],
   ] as const;
@@ -143,13 +145,18 @@ describe('control frames', () => {
     expect(decode(frame)).toEqual({ ok: false, code: 'frame-length' });
   });
 
-  test('are refused as ATTACHED with a log that begins at 0, ends before it begins, or passes 2^53-1', () => {
-    const good = encodeAttached({ commitNumber: 0, oldest: 5, next: 9 });
+  test('are refused as ATTACHED with a log that begins at 0, ends before it begins, or passes 2^53-1, or a patience that no room has', () => {
+    const good = encodeAttached({ commitNumber: 0, oldest: 5, next: 9, patienceSeconds: 86_400 });
     const bad = [changed(good, 23, 0), changed(good, 31, 4), changed(good, 17, 0x20), changed(good, 25, 0x20)];
     for (const bytes of bad) expect(decodeAttached(parsed(bytes))).toEqual({ ok: false, code: 'frame-number' });
+    for (const patienceSeconds of [0, 599, 86_401, 2 ** 32 - 1])
+      expect(decodeAttached(parsed(encodeAttached({ commitNumber: 0, oldest: 5, next: 9, patienceSeconds })))).toEqual({
+        ok: false,
+        code: 'frame-field',
+      });
     expect(decodeAttached(parsed(changed(good, 31, 5)))).toEqual({
       ok: true,
-      value: { commitNumber: 0, oldest: 5, next: 5 },
+      value: { commitNumber: 0, oldest: 5, next: 5, patienceSeconds: 86_400 },
     });
   });
 });

@@ -21,6 +21,7 @@ import { isSlotted, OPEN_DOWNLINK, startDownlink } from './downlink.ts';
 import {
   onDispatchDue,
   onDeliveryDue,
+  onPresent,
   onEntries,
   onLogDelivered,
   onLogWritten,
@@ -42,7 +43,7 @@ import {
   PROGRESS_LIMIT_MS,
 } from './limits.ts';
 import { charge, debtMs, fullInboundRate } from './inbound-rate.ts';
-import { publishShare, requestShare, startUplink } from './uplink.ts';
+import { dropPresence, isShared, publishShare, requestShare, startUplink } from './uplink.ts';
 
 const FETCHES: Allowance = { burst: FETCH_BURST, intervalMs: FETCH_INTERVAL_MS };
 
@@ -79,6 +80,8 @@ export function stepConnection(
       return onShareGranted(state, context.now);
     case 'entries':
       return onEntries(state, event, context);
+    case 'present':
+      return onPresent(state, event.bytes, context);
     case 'delivery-due':
       return onDeliveryDue(state);
     case 'log-delivered':
@@ -188,7 +191,7 @@ function onAdmitted(
   return andThen(reading, (before) => processMemberFrames(before, phase.early, context.now));
 }
 
-/** Frames of an attached member, in their order: from a PUBLISH on they wait for the room's turn. */
+/** Frames of an attached member, in their order: from a shared one on they wait for the room's turn. */
 function processMemberFrames(state: ConnectionState, frames: readonly Frame[], now: number): ConnectionStep {
   const { uplink } = state;
   if (uplink.waiting.length > 0) {
@@ -196,7 +199,7 @@ function processMemberFrames(state: ConnectionState, frames: readonly Frame[], n
   }
   let step = unchanged(state);
   for (const [index, frame] of frames.entries()) {
-    if (frame.operation === 'publish') {
+    if (isShared(step.state, frame, now)) {
       const waiting = frames.slice(index);
       return andThen(step, (before) => requestShare({ ...before, uplink: { ...before.uplink, waiting } }, now));
     }
@@ -222,6 +225,8 @@ function processControlFrame(state: ConnectionState, frame: Frame, now: number):
     }
     case 'fill':
       return isSlotted(state.downlink) ? unchanged(state) : close(state, 'operation-unexpected');
+    case 'presence':
+      return dropPresence(state, frame);
     case 'stage': {
       const piece = decodeStage(frame);
       if (!piece.ok) return close(state, 'frame-malformed');

@@ -33,12 +33,14 @@ type Phase =
  */
 export type PauseReason = 'attaching' | 'fair-read' | 'share' | 'rate' | 'fetch' | 'room' | 'unread' | 'stopping';
 
-/** The PUBLISH frames of a connection that wait for their share. */
+/** The PUBLISH and PRESENCE frames of a connection that wait for their share. */
 export interface Uplink {
   /** Frames that were read, from the one on that waits for its turn. */
   readonly waiting: readonly Frame[];
   /** Its own bound in a covered room, whatever the room has left. */
   readonly allowed: { readonly allowance: Allowance; readonly bucket: TokenBucket } | undefined;
+  /** How often its presence is still passed on. */
+  readonly presences: TokenBucket;
 }
 
 export interface ConnectionState {
@@ -82,6 +84,8 @@ export type ConnectionEvent =
   /** The frames that wait first may be said. */
   | { readonly type: 'share-granted' }
   | { readonly type: 'entries'; readonly first: number; readonly next: number; readonly bytes: Uint8Array }
+  /** A presence that the room passes on. */
+  | { readonly type: 'present'; readonly bytes: Uint8Array }
   | { readonly type: 'delivery-due' }
   | { readonly type: 'log-delivered'; readonly next: number; readonly atEnd: boolean }
   | { readonly type: 'log-written' }
@@ -120,6 +124,7 @@ export type ConnectionEffect =
   /** Ask the room for a turn; the answer is `share-granted`. */
   | { readonly type: 'request-share'; readonly cost: number }
   | { readonly type: 'publish'; readonly frames: readonly Frame[] }
+  | { readonly type: 'pass-on'; readonly presence: Frame }
   | { readonly type: 'stage'; readonly piece: StagedPiece }
   | { readonly type: 'commit'; readonly request: CommitRequest }
   /** Look the number up in the log; the answer is `located`, with it or the closest one. */

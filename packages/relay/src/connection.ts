@@ -88,6 +88,10 @@ export class Connection implements Member {
     this.#step({ type: 'entries', ...run });
   }
 
+  present(frame: Uint8Array): void {
+    this.#step({ type: 'present', bytes: frame });
+  }
+
   logReloaded(): void {
     this.#step({ type: 'log-reloaded' });
   }
@@ -191,6 +195,9 @@ export class Connection implements Member {
           effect.frames.map(({ number, body }) => ({ publisher: this.number, commitNumber: number, body })),
         );
         return;
+      case 'pass-on':
+        this.#room?.passOn(effect.presence);
+        return;
       case 'stage':
         this.#room?.stage(this.number, effect.piece);
         return;
@@ -260,8 +267,8 @@ export class Connection implements Member {
     if (this.#state.phase.kind !== 'attaching') return;
     this.#room = room;
     room.join(this.number, this);
-    const { commitNumber, oldest, next, cover, uplink } = room;
-    const attached = { commitNumber, oldest, next };
+    const { commitNumber, oldest, next, patienceSeconds, cover, uplink } = room;
+    const attached = { commitNumber, oldest, next, patienceSeconds };
     this.#step({ type: 'admitted', from: request.from, attached, cover, uplink });
   }
 

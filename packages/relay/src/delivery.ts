@@ -22,6 +22,12 @@ export function onEntries(
   };
 }
 
+/** It goes to a member that is live and reads. Another one does without: nothing waits for it. */
+export function onPresent(state: ConnectionState, bytes: Uint8Array, context: ConnectionContext): ConnectionStep {
+  const isReading = state.phase.kind === 'live' && context.unsent <= OUTBOUND_BYTES_MAX;
+  return isReading ? withEffect(unchanged(state), { type: 'write', bytes }) : unchanged(state);
+}
+
 // Covered rooms: content waits for the next dispatch.
 
 export function scheduleDispatch(state: ConnectionState, now: number): ConnectionStep {

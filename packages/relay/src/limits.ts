@@ -78,6 +78,13 @@ export const FETCH_INTERVAL_MS = 10_000;
 export const FETCH_DEBT_MAX = 4;
 export const FETCH_BYTES = 4_194_304;
 
+/**
+ * How often one connection's presence is passed on: a member says it each four minutes, and begins
+ * anew with each connection. More is dropped.
+ */
+export const PRESENCE_BURST = 2;
+export const PRESENCE_INTERVAL_MS = 60_000;
+
 /** One piece of memory of a log: the frames of some seconds or hours. */
 export const LOG_BLOCK_BYTES = 131_072;
 /** How exactly the age of entries is known: so much longer than its patience a room may keep one. */

@@ -9,6 +9,8 @@ export interface Member {
   entries(run: Run): void;
   /** The log was loaded anew: begin again from the cursor. */
   logReloaded(): void;
+  /** A presence of some member, as a whole frame. One that is behind does without. */
+  present(frame: Uint8Array): void;
   refused(frame: Uint8Array): void;
   hold(): void;
   release(): void;

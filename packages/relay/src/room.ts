@@ -1,8 +1,8 @@
 // The edge of room-machine.ts: carries out its effects with the store, the log's tail and the
 // members' connections.
 
-import { encodeRefused, equalBytes, HEADER_BYTES, isStealth, LOG_BYTES_MAX } from '@sotto/protocol';
-import type { CommitRequest, Cover, LogOperation, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
+import { encodePresence, encodeRefused, equalBytes, HEADER_BYTES, isStealth, LOG_BYTES_MAX } from '@sotto/protocol';
+import type { CommitRequest, Cover, Frame, LogOperation, SnapshotName, RelayCode, StagedPiece } from '@sotto/protocol';
 import { makeRoomCapability } from './authorise.ts';
 import type { RoomCapability } from './authorise.ts';
 import type { Allowance, Clock } from '@sotto/machine';
@@ -98,6 +98,10 @@ export class Room implements BudgetedLog {
     return this.#dependencies.allowances.ofConnection(this.cover);
   }
 
+  get patienceSeconds(): number {
+    return this.#record.patienceSeconds;
+  }
+
   get commitNumber(): number {
     return this.#state.commitNumber;
   }
@@ -137,6 +141,13 @@ export class Room implements BudgetedLog {
 
   publish(frames: readonly Published[]): void {
     this.#dispatch({ type: 'published', frames });
+  }
+
+  /** Sends a presence to every member, the sender too, and keeps nothing of it. */
+  passOn({ number: commitNumber, body }: Frame): void {
+    if (commitNumber !== this.commitNumber || this.isClosed) return;
+    const frame = encodePresence('present', commitNumber, body);
+    for (const member of this.#members.values()) member.present(frame);
   }
 
   stage(number: number, piece: StagedPiece): void {

@@ -16,11 +16,21 @@ describe('a connection', () => {
   test('gets a challenge, attaches, and learns the position of the log', async () => {
     const fixture = await openRelay();
     const room = await fixture.room();
-    expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 1 });
+    expect(await fixture.member().attach(room)).toEqual({
+      commitNumber: 0,
+      oldest: 1,
+      next: 1,
+      patienceSeconds: 86_400,
+    });
     const member = await fixture.join(room);
     member.publish(makeBody(), makeBody());
     await member.entries(2);
-    expect(await fixture.member().attach(room)).toEqual({ commitNumber: 0, oldest: 1, next: 3 });
+    expect(await fixture.member().attach(room)).toEqual({
+      commitNumber: 0,
+      oldest: 1,
+      next: 3,
+      patienceSeconds: 86_400,
+    });
   });
 
   test('gets a challenge with other bytes than the one before', async () => {

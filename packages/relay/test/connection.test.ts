@@ -47,7 +47,7 @@ function received(...frames: readonly Frame[]): readonly [ConnectionEvent] {
 
 /** A member that has seen everything up to 9. */
 function live(): ConnectionState {
-  const attached = { commitNumber: 0, oldest: 1, next: 10 };
+  const attached = { commitNumber: 0, oldest: 1, next: 10, patienceSeconds: 86_400 };
   return play(
     openConnection(0),
     received(ATTACH),
@@ -64,7 +64,7 @@ describe('a connection', () => {
   test('is not read while it attaches; then it gets ATTACHED and the log, and its early frames are processed', () => {
     const attaching = play(openConnection(0), received(ATTACH, decoded(publishFrame(makeBody()))));
     expect(types(attaching.effects)).toEqual(['pause', 'authorise']);
-    const attached = { commitNumber: 4, oldest: 2, next: 9 };
+    const attached = { commitNumber: 4, oldest: 2, next: 9, patienceSeconds: 86_400 };
     const admitted = play(attaching.state, [{ type: 'admitted', from: 3, attached, cover: 'off', uplink: undefined }]);
     expect(types(admitted.effects)).toEqual(['write', 'schedule-delivery', 'resume', 'request-share']);
     expect(admitted.state.phase).toEqual({ kind: 'catching-up', cursor: 3, isWriting: true });
@@ -78,7 +78,7 @@ describe('a connection', () => {
     [9, 9],
     [10, 9],
   ])('from %i begins at %i in a log from 2 to 8', (from, cursor) => {
-    const attached = { commitNumber: 0, oldest: 2, next: 9 };
+    const attached = { commitNumber: 0, oldest: 2, next: 9, patienceSeconds: 86_400 };
     const { state } = play(openConnection(0), received(ATTACH), [
       { type: 'admitted', from, attached, cover: 'off', uplink: undefined },
     ]);

@@ -38,7 +38,7 @@ function live(): ConnectionState {
   const admitted = step(attaching, {
     type: 'admitted',
     from: 1,
-    attached: { commitNumber: 1, oldest: 1, next: 4 },
+    attached: { commitNumber: 1, oldest: 1, next: 4, patienceSeconds: 86_400 },
     cover: 'off',
     uplink: undefined,
   });

@@ -129,7 +129,7 @@ describe('the store', () => {
     expect(await member.closing()).toBe('relay-stopping');
     const next = await openRelay({ store: fixture.store });
     const back = next.member();
-    expect(await back.attach(room, 2)).toEqual({ commitNumber: 0, oldest: 1, next: 601 });
+    expect(await back.attach(room, 2)).toMatchObject({ commitNumber: 0, oldest: 1, next: 601 });
     expect(await back.entries(599)).toEqual(numbered(bodies.slice(1), 2));
     const more = makeBody();
     back.publish(more);
@@ -154,7 +154,7 @@ describe('the store', () => {
     else expect(await member.closing()).toBe('too-slow');
     expect(fixture.events).toContain('room-reloaded');
     const back = fixture.member();
-    expect(await back.attach(room, 1)).toEqual({ commitNumber: 0, oldest, next: 7 });
+    expect(await back.attach(room, 1)).toMatchObject({ commitNumber: 0, oldest, next: 7 });
     expect(await back.entries(7 - oldest)).toEqual([...numbered(early), ...rest].slice(oldest - 1));
   });
 

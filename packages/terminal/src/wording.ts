@@ -25,10 +25,11 @@ const WORDS_PER_ROW = 4;
 /** One warning names at most so many members. */
 const NAMESAKES_SHOWN_MAX = 4;
 
-type NextStep = 'compare-code' | 'compare-fingerprints' | 'another-room' | 'assume-seen' | 'lock';
+type NextStep = 'ask-again' | 'compare-code' | 'compare-fingerprints' | 'another-room' | 'assume-seen' | 'lock';
 const NEXT_STEPS: Readonly<Record<WarningCode, NextStep>> = {
   'log-differs': 'compare-code',
   'log-rolled-back': 'compare-code',
+  'away-too-long': 'ask-again',
   'key-changed': 'compare-fingerprints',
   'name-taken': 'compare-fingerprints',
   'name-reserved': 'compare-fingerprints',
@@ -222,6 +223,12 @@ function describeKeys(status: Extract<ShownEvent, { type: 'status' }>): SafeText
     : safeMessage('status.keys-next', { epoch, age, next, unverified });
 }
 
+/** How long this client may be away, and what a stolen copy of it would open. */
+function describePatience({ patienceSeconds }: Extract<ShownEvent, { type: 'status' }>): SafeText {
+  const minutes = Math.floor(patienceSeconds / 60);
+  return safeMessage('status.patience', { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+}
+
 /** The anonymity panel. No row of it differs by whether a member has sent something. */
 export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>): readonly SafeText[] {
   const { mode, slotMs, waitingSeconds: seconds } = status;
@@ -230,6 +237,7 @@ export function describeStatus(status: Extract<ShownEvent, { type: 'status' }>):
     slotMs === undefined ? cover : safeMessage('status.cover-slot', { cover, seconds: slotMs / 1_000 }),
     seconds === 0 ? safeMessage('status.waiting-nothing') : safeMessage('status.waiting', { seconds }),
     describeKeys(status),
+    describePatience(status),
     describePath(status),
     safeMessage(`status.observer-${isStealth(mode) ? 'stealth' : mode}`),
   ];

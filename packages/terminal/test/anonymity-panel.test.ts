@@ -15,6 +15,7 @@ describe('the anonymity panel', () => {
     epochAgeSeconds: 77,
     newKeysSeconds: 43,
     waitingSeconds: 12,
+    patienceSeconds: 7_740,
     unverified: 2,
     circuitAgeSeconds: 40,
     guardSameSeconds: 7_300,
@@ -28,6 +29,7 @@ describe('the anonymity panel', () => {
       '¶-- cover: stealth, for 8 at most; 1.8 MB an hour up and 18.4 down, whether or not anyone writes. A line waits 1.6 s on average; a slot every 2 s',
       '¶--   waiting: about 12 s',
       '¶--   keys: epoch 4, 77 s old, the next in about 43 s; members you have not verified: 2',
+      '¶--   away: messages wait for you for 2 h 9 min; stolen while away, this client opens them all',
       '¶--   Tor: circuit in use for 40 s; guard the same for 2 h at least; vanguards on',
       '¶--   someone watching your connection can see: that you are here, and when members join or leave or the keys change. Hidden: when anyone writes, and how much',
     ]);

@@ -23,7 +23,15 @@ const WARNINGS: readonly WarningCode[] = WARNING_CODES;
 const MODES: readonly AccessMode[] = ['knock', 'locked', 'listed', 'open'];
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
-const STATUS = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 0, unverified: 2 };
+const STATUS = {
+  slotMs: 2_000,
+  epoch: 4,
+  epochAgeSeconds: 77,
+  newKeysSeconds: 43,
+  waitingSeconds: 0,
+  patienceSeconds: 7_740,
+  unverified: 2,
+};
 
 export function everyEvent(member: Speaker, text: string): ShownEvent[] {
   const { name, fingerprint } = member;

@@ -84,13 +84,22 @@ function faultsOf(lines: readonly string[]): readonly string[] {
 }
 
 const COST = { upBytesPerHour: 1_843_200, downBytesPerHour: 18_432_000, meanDelayMs: 1_600 };
-const KEYS = { slotMs: 2_000, epoch: 4, epochAgeSeconds: 77, newKeysSeconds: 43, waitingSeconds: 3, unverified: 2 };
+const KEYS = {
+  slotMs: 2_000,
+  epoch: 4,
+  epochAgeSeconds: 77,
+  newKeysSeconds: 43,
+  waitingSeconds: 3,
+  patienceSeconds: 7_740,
+  unverified: 2,
+};
 const NO_KEYS = {
   slotMs: undefined,
   epoch: undefined,
   epochAgeSeconds: undefined,
   newKeysSeconds: undefined,
   waitingSeconds: 0,
+  patienceSeconds: 86_400,
   unverified: 0,
 };
 const TOR = { circuitAgeSeconds: 40, guardSameSeconds: 59, vanguards: 'auto' } as const;

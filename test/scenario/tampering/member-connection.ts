@@ -30,6 +30,7 @@ import {
 import type { Decoded, Frame, LogFrame, SnapshotName } from '@sotto/protocol';
 import { signAttach } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
+import type { Branch } from './branch.ts';
 import { envelopeOf, nameOf } from './member-view.ts';
 import type { Origin, MemberView, ViewedConnection } from './member-view.ts';
 
@@ -39,6 +40,8 @@ export interface RelayState {
   readonly origins: Map<string, Origin>;
   /** While this is true, frames of members wait. */
   readonly isFrozen: () => boolean;
+  /** Gives a presence to all members of a branch. */
+  readonly passOn: (branch: Branch, body: Uint8Array) => void;
   /** Called when a frame came or was answered. */
   readonly moved: () => void;
 }
@@ -87,8 +90,8 @@ export class MemberConnection implements ViewedConnection {
   /** Nothing that the member has sent waits for an answer, and the relay is there to answer. */
   get isSettled(): boolean {
     const { kind } = this.#phase;
-    const idle = kind === 'greeting' || kind === 'live' || kind === 'closed';
-    return idle && this.#unanswered.size === 0 && this.#asked === undefined;
+    if (kind === 'closed') return true;
+    return (kind === 'greeting' || kind === 'live') && this.#unanswered.size === 0 && this.#asked === undefined;
   }
 
   write(frame: Uint8Array): void {
@@ -100,6 +103,11 @@ export class MemberConnection implements ViewedConnection {
     this.#state.origins.set(name, { author: this.#view.name, kind: 'publish' });
     this.#unanswered.add(name);
     this.#relay?.write(encodeFrame({ ...frame, number: this.#view.trueCommitNumber(frame.number) }));
+  }
+
+  /** A member that is not live does without. */
+  present(branch: Branch, body: Uint8Array): void {
+    if (this.#phase.kind === 'live' && this.#view.branch === branch) this.#view.present(body);
   }
 
   reattach(): void {
@@ -153,6 +161,10 @@ export class MemberConnection implements ViewedConnection {
     switch (frame.operation) {
       case 'publish':
         if (this.#view.processPublish(frame)) this.publish(frame);
+        return;
+      case 'presence':
+        // Not by the relay inside: its clock is the wall's, and it would take most for one too many.
+        if (this.#view.processPresence()) this.#state.passOn(this.#view.branch, frame.body);
         return;
       case 'stage':
         this.#stage(frame);

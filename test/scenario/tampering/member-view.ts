@@ -7,6 +7,7 @@ import {
   decodeCommittedBody,
   decodeSnapshot,
   encodeCommittedBody,
+  encodePresence,
   encodeSnapshot,
   FRAME_BYTES,
   SNAPSHOT_DATA_BYTES,
@@ -57,6 +58,13 @@ export interface ViewedConnection {
   cut(): void;
 }
 
+interface ViewOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly branch: Branch;
+  readonly patienceSeconds: number;
+}
+
 export class MemberView {
   readonly name: string;
   /** Where the member dials. */
@@ -83,6 +91,8 @@ export class MemberView {
    * Added to the commit number wherever it is told, and taken off again where the member says it.
    */
   commitNumberOffset = 0;
+  /** What the member is told in ATTACHED. */
+  readonly patienceSeconds: number;
 
   /** How many entries and commit numbers were not passed on as they are. */
   tampered = 0;
@@ -94,10 +104,11 @@ export class MemberView {
   #undelivered: Uint8Array[] = [];
   #wake: (() => void)[] = [];
 
-  constructor(name: string, path: string, branch: Branch) {
+  constructor({ name, path, branch, patienceSeconds }: ViewOptions) {
     this.name = name;
     this.path = path;
     this.branch = branch;
+    this.patienceSeconds = patienceSeconds;
   }
 
   get isConnected(): boolean {
@@ -177,7 +188,8 @@ export class MemberView {
 
   attached(): Attached {
     const { oldest, next } = this.served;
-    return { commitNumber: this.shownCommitNumber(this.commitNumber) + this.attachedLie, oldest, next };
+    const commitNumber = this.shownCommitNumber(this.commitNumber) + this.attachedLie;
+    return { commitNumber, oldest, next, patienceSeconds: this.patienceSeconds };
   }
 
   /** @returns a SNAPSHOT frame as the member gets it, under the name that it asked for. */
@@ -221,6 +233,16 @@ export class MemberView {
     if (this.publishing === 'hold') this.#held.push(frame);
     for (const wake of this.#wake.splice(0)) wake();
     return this.publishing === 'pass';
+  }
+
+  /** @returns whether the member's presence goes on to the others. One that does not is lost. */
+  processPresence(): boolean {
+    return this.publishing === 'pass';
+  }
+
+  /** A presence of a member of this branch. */
+  present(body: Uint8Array): void {
+    this.deliver([encodePresence('present', this.shownCommitNumber(this.commitNumber), body)]);
   }
 
   /** Lets the member be heard again, first what was held. @returns how many frames that was. */

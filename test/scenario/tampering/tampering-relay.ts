@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Clock, RoomMirror } from '@sotto/relay';
 import { makeRoom } from '@sotto/fixtures/relay-member';
 import { Branch } from './branch.ts';
@@ -21,6 +22,8 @@ export interface TamperingRelayOptions {
   readonly roomId: Uint8Array;
   /** Of the relays inside. */
   readonly clock?: Clock;
+  /** How long the relay says that it keeps a frame. */
+  readonly patienceSeconds?: number;
 }
 
 export class TamperingRelay {
@@ -43,6 +46,9 @@ export class TamperingRelay {
       room,
       origins: new Map<string, Origin>(),
       isFrozen: () => this.#frozen,
+      passOn: (branch, body) => {
+        for (const connection of this.#connections) connection.present(branch, body);
+      },
       moved: () => {
         for (const wake of this.#wake.splice(0)) wake();
       },
@@ -58,8 +64,9 @@ export class TamperingRelay {
   async open(name: string): Promise<MemberView> {
     const known = this.#views.get(name);
     if (known !== undefined) return known;
+    const { patienceSeconds = PATIENCE_SECONDS_MOST } = this.#options;
     const path = join(this.#options.directory, `to-${this.#servers.length}.sock`);
-    const view = new MemberView(name, path, this.trunk);
+    const view = new MemberView({ name, path, branch: this.trunk, patienceSeconds });
     const server = createServer((socket) => {
       if (view.dialing === 'shut') {
         socket.destroy();
@@ -67,7 +74,10 @@ export class TamperingRelay {
       }
       const connection = new MemberConnection(view, this.#state, socket);
       this.#connections.add(connection);
-      socket.on('close', () => this.#connections.delete(connection));
+      socket.on('close', () => {
+        this.#connections.delete(connection);
+        this.#state.moved();
+      });
     });
     this.#servers.push(server);
     server.listen(path);
@@ -160,8 +170,10 @@ export class TamperingRelay {
       await this.#until(() => [...this.#connections].every((connection) => connection.isSettled));
       for (const branch of this.#branches) {
         const { next } = await branch.snapshot();
-        const views = [...this.#views.values()].filter((view) => view.branch === branch && view.isConnected);
-        await this.#until(() => views.every(({ cursor }) => cursor === undefined || cursor >= next - 1));
+        // A member whose connection ends meanwhile gets the rest on its next one.
+        const isServed = ({ branch: its, isConnected, cursor }: MemberView): boolean =>
+          its !== branch || !isConnected || cursor === undefined || cursor >= next - 1;
+        await this.#until(() => [...this.#views.values()].every(isServed));
       }
       return await work();
     } finally {

@@ -90,8 +90,9 @@ export class CommitBuilder {
     return this.#rotate([], []);
   }
 
-  async removeSilent(): Made {
-    const silent = silentOf(this.#state.parts());
+  /** Removes those of `members` that have not answered the roll call: others may only sleep. */
+  async removeSilent(members: readonly Uint8Array[]): Made {
+    const silent = silentOf(this.#state.parts(), members);
     return silent.length === 0 ? refuse('policy-remove') : this.#rotate([], silent);
   }
 

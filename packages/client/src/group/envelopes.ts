@@ -34,6 +34,7 @@ import type {
   Move,
   Piece,
   SignedOrder,
+  SignedPresence,
 } from '@sotto/protocol';
 import { authorizationFrames } from './commit-bundle.ts';
 import { COMMIT_FRAMES_MAX } from '../limits.ts';
@@ -42,6 +43,7 @@ const PLAINTEXT_SIZES: readonly number[] = FRAME_BYTES.map((bytes) => plaintextB
 /** Commits travel in the largest frames, and so do knocks. */
 export const COMMIT_FRAME_SIZE = 3;
 const COMMIT_PLAINTEXT_BYTES: number = plaintextBytes(uploadBodyBytes(FRAME_BYTES[COMMIT_FRAME_SIZE]));
+const PRESENCE_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(SMALLEST_FRAME_BYTES));
 const KNOCK_PLAINTEXT_BYTES: number = plaintextBytes(bodyBytes(LARGEST_FRAME_BYTES));
 
 /** A frame without content. */
@@ -66,6 +68,8 @@ const SEALERS: Readonly<Record<GroupPlaintext['kind'], readonly Sealer[]>> = {
   'group-info': ['joiner'],
   // It opens under the key of the epoch that its commit begins: `openMove`.
   move: [],
+  // It is outside of the log: `openPresence`.
+  presence: [],
 };
 
 /** The least sizes in this room, so that lengths reveal less about its members and contents. */
@@ -127,6 +131,19 @@ export class GroupEnvelopes {
     const opened = openEnvelope(epochKey, body);
     const plaintext = opened.ok ? decodeGroupPlaintext(opened.value) : opened;
     return plaintext.ok && plaintext.value.kind === 'move' ? plaintext.value.move : undefined;
+  }
+
+  /** In the smallest frame. */
+  sealPresence(presence: SignedPresence, epochKey: Secret): Uint8Array {
+    const plaintext = encodeGroupPlaintext({ kind: 'presence', ...presence }, PRESENCE_PLAINTEXT_BYTES);
+    return sealEnvelope(epochKey, plaintext, this.#random);
+  }
+
+  /** @returns undefined if the envelope holds no presence of this epoch */
+  openPresence(body: Uint8Array, epochKey: Secret): SignedPresence | undefined {
+    const opened = openEnvelope(epochKey, body);
+    const plaintext = opened.ok ? decodeGroupPlaintext(opened.value) : opened;
+    return plaintext.ok && plaintext.value.kind === 'presence' ? plaintext.value : undefined;
   }
 
   /** In the smallest frame that holds it. @throws RangeError if none does. */

@@ -26,7 +26,7 @@ export interface GroupView {
   readonly leavers: readonly Uint8Array[];
   /**
    * Ids of other members that a commit could remove now because they have not answered the roll
-   * call, without the leavers that it removes anyway.
+   * call, without the leavers that it removes anyway. Some of them may only be away.
    */
   readonly silent: readonly Uint8Array[];
   readonly rollCalled: boolean;
@@ -85,11 +85,15 @@ export function leaversOfOneCommit(parts: ViewParts): GroupMember[] {
   return allLeaversOf(parts).slice(0, LEAVERS_PER_COMMIT_MAX);
 }
 
-/** @returns the silent members that one commit could remove, together with its leavers */
-export function silentOf(parts: ViewParts): GroupMember[] {
+/**
+ * @param among ids of the members that may be removed; absent: of all
+ * @returns the silent members that one commit could remove, together with its leavers
+ */
+export function silentOf(parts: ViewParts, among?: readonly Uint8Array[]): GroupMember[] {
   const { group, self, rollCall } = parts;
   const leavers = leaversOfOneCommit(parts);
-  const silent = unheard(rollCall, without(others(group, self), leavers));
+  const unanswered = unheard(rollCall, without(others(group, self), leavers));
+  const silent = unanswered.filter(({ memberId }) => among?.some((one) => equalBytes(one, memberId)) ?? true);
   const staying = without(without(group.roster, leavers), silent);
   return mayRemoveSilent(rollCall, { memberId: self }, silent, staying) ? silent : [];
 }

@@ -134,6 +134,7 @@ export class LogReader {
       case 'knock':
         return this.#processKnock(group, plaintext);
       case 'move':
+      case 'presence':
         return this.#skip('content-kind', sealedBy);
       case 'welcome':
         ledger.skipWelcome();

@@ -2,9 +2,9 @@
 // others. All of it goes through the log, in its order. PROTOCOL.md §5.8, §5.9.
 
 import type { RandomSource } from '@sotto/crypto';
-import { copyGroupIdentity, createGroupIdentity } from '@sotto/crypto/mls';
+import { copyGroupIdentity, createGroupIdentity, signPresence, verifyPresence } from '@sotto/crypto/mls';
 import type { GroupCode, GroupCrypto, GroupIdentity, GroupSuite } from '@sotto/crypto/mls';
-import { accept, encodeContent, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
+import { accept, decodeContent, encodeContent, equalBytes, NAME_BYTES_MAX, refuse } from '@sotto/protocol';
 import type {
   CommitPlace,
   Content,
@@ -12,17 +12,18 @@ import type {
   Cover,
   Decoded,
   Move,
+  PresenceContent,
   SnapshotPlaintext,
   SignedAccess,
   SignedOrder,
 } from '@sotto/protocol';
 import { CommitBuilder } from './commit-builder.ts';
 import { Admission } from './admission.ts';
-import type { GroupOpened } from './opened-entry.ts';
+import type { GroupOpened, OpenedPresence } from './opened-entry.ts';
 import { GroupState } from './state.ts';
 import type { GroupView } from './group-view.ts';
 import { LogReader } from './log-reader.ts';
-import { encodeText } from '../utf8.ts';
+import { decodeText, encodeText } from '../utf8.ts';
 import type { Upload } from './worker-tasks.ts';
 
 export type { GroupOpened } from './opened-entry.ts';
@@ -146,9 +147,9 @@ export class GroupMembership {
     return this.#builder.rotate();
   }
 
-  /** Removes the members in `view.silent`, and the leavers. */
-  removeSilent(): Promise<Decoded<Upload, GroupCode>> {
-    return this.#builder.removeSilent();
+  /** Removes those of `members` that have not answered the roll call, and the leavers. */
+  removeSilent(members: readonly Uint8Array[]): Promise<Decoded<Upload, GroupCode>> {
+    return this.#builder.removeSilent(members);
   }
 
   /**
@@ -185,6 +186,33 @@ export class GroupMembership {
     this.#state.ledger.addOwnMessage(body, content.type === 'roll-call');
     if (content.type === 'order') this.#state.ledger.noteOrder(content.order);
     return body;
+  }
+
+  /** @returns the body of a PRESENCE frame */
+  sealPresence(content: PresenceContent): Uint8Array {
+    const { identity, keys, envelopes, envelopeKey } = this.#state;
+    if (envelopeKey === undefined) throw new Error('an epoch without its key');
+    const bound = { roomId: keys.roomId, epochAuthenticator: this.#state.epochAuthenticator };
+    const presence = signPresence(identity, { ...bound, content: encodeContent(content, encodeText) });
+    return envelopes.sealPresence(presence, envelopeKey);
+  }
+
+  /**
+   * Opens the body of a PRESENT frame. It may be of any epoch, of nobody, or this member's own.
+   * @returns undefined if no other member of this epoch has said it
+   */
+  openPresence(body: Uint8Array): OpenedPresence | undefined {
+    const { group, keys, envelopes, envelopeKey, self } = this.#state;
+    const presence = envelopeKey && envelopes.openPresence(body, envelopeKey);
+    if (group === undefined || presence === undefined || equalBytes(presence.memberId, self)) return undefined;
+    const member = group.roster.find(({ memberId }) => equalBytes(memberId, presence.memberId));
+    if (member === undefined) return undefined;
+    const { memberKey } = member;
+    const bound = { roomId: keys.roomId, epochAuthenticator: this.#state.epochAuthenticator };
+    if (!verifyPresence({ ...bound, presence, memberKey })) return undefined;
+    const content = decodeContent(presence.content, decodeText);
+    if (!content.ok || content.value.type !== 'presence' || content.value.status !== 'here') return undefined;
+    return { memberKey, content: content.value };
   }
 
   /** Opens the log's next envelope. `place`: of a COMMITTED frame; undefined for an ENTRY. */

@@ -1,7 +1,7 @@
 // The result of opening an entry of the log, for a member or for a joiner. PROTOCOL.md §5.8, §5.9.
 
 import type { CommitFacts, GroupCode } from '@sotto/crypto/mls';
-import type { CommitPlace, Content, ContentCode, Move } from '@sotto/protocol';
+import type { CommitPlace, Content, ContentCode, Move, PresenceContent } from '@sotto/protocol';
 import type { SealedBy } from './envelopes.ts';
 import { removalReason } from './commit-policy.ts';
 import type { Authorizations, RemovalReason } from './commit-policy.ts';
@@ -47,6 +47,12 @@ export type GroupOpened =
   | { readonly kind: 'knock'; readonly memberId: Uint8Array; readonly memberKey: Uint8Array; readonly name: string }
   /** A welcome for this member is whole: the snapshot of its commit lets it in. */
   | { readonly kind: 'welcome' };
+
+/** A presence outside of the log, of another member of the present epoch. PROTOCOL.md §5.5. */
+export interface OpenedPresence {
+  readonly memberKey: Uint8Array;
+  readonly content: PresenceContent;
+}
 
 /** An epoch has begun. `added` has members that have joined, and not members that have resynced. */
 export interface EpochBegun {

@@ -119,6 +119,14 @@ export class GroupState {
     return this.#group?.envelopeKey(this.#group.epoch);
   }
 
+  /** Of the present epoch. @throws Error outside of the group */
+  get epochAuthenticator(): Uint8Array {
+    const group = this.inside();
+    const authenticator = group.epochAuthenticator(group.epoch);
+    if (authenticator === undefined) throw new Error('an epoch without its authenticator');
+    return authenticator;
+  }
+
   /** The parts that a view is made of. @throws Error outside of the group */
   parts(): ViewParts {
     const group = this.inside();

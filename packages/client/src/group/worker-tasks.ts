@@ -27,7 +27,8 @@ export type CommitRequest =
    * an epoch has begun since, whoever began it.
    */
   | { readonly type: 'rotate'; readonly reason: 'due' | 'scheduled' | 'leavers' | 'log-gap' }
-  | { readonly type: 'remove-silent' }
+  /** The ids of the silent members: of those, the ones that have not answered the roll call. */
+  | { readonly type: 'remove-silent'; readonly members: readonly Uint8Array[] }
   | { readonly type: 'restore-snapshot' }
   | { readonly type: 'order'; readonly order: PlainAccess }
   /** `until`: the host's offer lapses then (ms): the commit is not sent any more. */

@@ -3,9 +3,9 @@
 import type { RandomSource } from '@sotto/crypto';
 import type { GroupCrypto, GroupIdentity } from '@sotto/crypto/mls';
 import { coverOf } from '@sotto/protocol';
-import type { Content, Invite } from '@sotto/protocol';
+import type { Content, Invite, PresenceContent } from '@sotto/protocol';
 import { GroupMembership } from './membership.ts';
-import type { LogEntry } from './opened-entry.ts';
+import type { LogEntry, OpenedPresence } from './opened-entry.ts';
 import type { GroupOpened, GroupView } from './membership.ts';
 import { RoomAccess } from './room-keys.ts';
 import type { GroupTask, GroupTaskResult, Upload } from './worker-tasks.ts';
@@ -13,6 +13,9 @@ import type { GroupTask, GroupTaskResult, Upload } from './worker-tasks.ts';
 export type GroupWork =
   | { readonly type: 'open-entry'; readonly entry: LogEntry }
   | { readonly type: 'seal'; readonly ticket: number; readonly content: Content }
+  /** A presence outside of the log. It is void in every epoch but this one. */
+  | { readonly type: 'seal-presence'; readonly epoch: number; readonly content: PresenceContent }
+  | { readonly type: 'open-presence'; readonly body: Uint8Array }
   | { readonly type: 'run-task'; readonly task: GroupTask }
   /** The relay will not store the commit that was made last. */
   | { readonly type: 'clear-commit' };
@@ -25,6 +28,8 @@ export type GroupWorkResult =
       readonly opened: GroupOpened;
       readonly view: GroupView | undefined;
     }
+  | { readonly type: 'presence-sealed'; readonly epoch: number; readonly body: Uint8Array }
+  | { readonly type: 'presence-opened'; readonly presence: OpenedPresence }
   | { readonly type: 'sealed'; readonly ticket: number; readonly body: Uint8Array }
   | {
       readonly type: 'task-finished';
@@ -79,6 +84,15 @@ export class GroupWorker {
         // A removed member seals nothing. It is asked again in the next epoch.
         if (membership.view === undefined) return undefined;
         return { type: 'sealed', ticket: work.ticket, body: await membership.seal(work.content) };
+      case 'seal-presence': {
+        const { epoch, content } = work;
+        if (membership.view?.epoch !== epoch) return undefined;
+        return { type: 'presence-sealed', epoch, body: membership.sealPresence(content) };
+      }
+      case 'open-presence': {
+        const presence = membership.openPresence(work.body);
+        return presence && { type: 'presence-opened', presence };
+      }
       case 'run-task': {
         const made = await runTask(membership, work.task);
         return { type: 'task-finished', task: work.task, made, view: membership.view };
@@ -110,7 +124,7 @@ async function runTask(membership: GroupMembership, task: GroupTask): Promise<Gr
     case 'rotate':
       return result(await membership.rotate());
     case 'remove-silent':
-      return result(await membership.removeSilent());
+      return result(await membership.removeSilent(task.members));
     case 'order':
       return result(await membership.order([task.order]));
     case 'move': {

@@ -40,10 +40,14 @@ function isStillNeeded(session: Session, request: CommitRequest, context: StepCo
   if (request.type === 'rotate' && request.reason === 'scheduled') return isRotationDue(session, context.now);
   if (request.type === 'rotate' && request.reason === 'log-gap') return isEmpty(log.hashes);
   if (request.type === 'rotate' && request.reason === 'leavers') return (view?.leavers.length ?? 0) > 0;
-  return request.type !== 'remove-silent' || (view?.silent.length ?? 0) > 0;
+  return request.type !== 'remove-silent' || request.members.some((memberId) => isAmong(view?.silent, memberId));
 }
 
-/** Whether it is this member's turn to rotate, in stealth. */
+function isAmong(members: readonly Uint8Array[] = [], memberId: Uint8Array): boolean {
+  return members.some((other) => equalBytes(other, memberId));
+}
+
+/** Whether it is this member's turn to rotate. */
 export function isRotationDue({ cover, rotation, membership }: Session, now: number): boolean {
   const at = rotationDueAt(cover.mode, rotation, membership.view);
   return at !== undefined && now >= at;

@@ -2,6 +2,7 @@
 // PROTOCOL.md §4, §5.7.
 
 import {
+  bodyBytes,
   checkEmpty,
   decodeAttached,
   decodeChallenge,
@@ -14,6 +15,7 @@ import {
   isStealth,
   PING_INTERVAL_MS,
   SILENCE_LIMIT_MS,
+  SMALLEST_FRAME_BYTES,
 } from '@sotto/protocol';
 import type { Attached, Frame, RelayCode } from '@sotto/protocol';
 import { RELAY_REASONS } from '../errors.ts';
@@ -24,6 +26,8 @@ import type { StepContext } from './effects.ts';
 import { endWithCode, disconnect } from './ending.ts';
 import { onAdmitted, onAttachSent, onEntry, onSnapshotPiece } from './slices/connection.ts';
 import type { Session } from './state.ts';
+
+const PRESENCE_BODY_BYTES: number = bodyBytes(SMALLEST_FRAME_BYTES);
 
 export function onFrame(session: Session, bytes: Uint8Array, context: StepContext): Session {
   const frame = decodeFrame(bytes);
@@ -130,6 +134,11 @@ function onLogFrame(session: Session, frame: Frame, context: StepContext): Sessi
       });
       return session;
     }
+    case 'present':
+      if (session.cover.mode !== 'off' || frame.body.length !== PRESENCE_BODY_BYTES)
+        return disconnect(session, context, 'relay-misbehaved');
+      context.effects.push({ type: 'open-presence', body: frame.body.slice() });
+      return session;
     case 'noise':
       return session;
     case 'pong':

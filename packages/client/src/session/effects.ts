@@ -29,6 +29,7 @@ export type TimerName =
   | 'join-limit'
   | 'receipt'
   | 'presence'
+  | 'members-check'
   | 'names'
   | 'leave'
   /** Fetches the snapshot again. */
@@ -37,8 +38,9 @@ export type TimerName =
   | 'confirm'
   /** Runs a commit request again. */
   | 'commit-retry'
+  /** After a welcome. */
   | 'rotate'
-  /** In stealth: it is this member's turn to rotate. */
+  /** It is this member's turn to rotate. */
   | 'scheduled-rotation'
   | 'remove-leavers'
   | 'log-gap'

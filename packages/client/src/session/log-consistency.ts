@@ -3,18 +3,13 @@
 
 import { fingerprint } from '@sotto/crypto';
 import { equalBytes, isZero, LOG_HASH_BYTES, toHex } from '@sotto/protocol';
-import type { Content } from '@sotto/protocol';
-import {
-  FOREIGN_FRAMES_MAX,
-  MEMBER_SILENT_MS,
-  FORKED_AFTER_MS,
-  FORKED_AGAIN_MS,
-  SILENCED_MS,
-  UNREADABLE_FRAMES_MAX,
-} from '../limits.ts';
+import type { Content, PresenceContent } from '@sotto/protocol';
+import { FOREIGN_FRAMES_MAX, FORKED_AGAIN_MS, SILENCED_MS, UNREADABLE_FRAMES_MAX } from '../limits.ts';
 import { warn } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { isEmpty, itemAt } from './recent.ts';
+import { forkedAfterMs, silentMs } from './slices/cover.ts';
+import { skipTo } from './slices/inbox.ts';
 import type { Member } from './slices/inbox.ts';
 import { forgetForeign, noteCompared } from './slices/log.ts';
 import type { LogState } from './slices/log.ts';
@@ -29,7 +24,7 @@ import type { Session } from './state.ts';
  */
 export function isForked(session: Session, now: number): boolean {
   const { log } = session;
-  if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= FORKED_AFTER_MS) return true;
+  if (log.unreadable >= UNREADABLE_FRAMES_MAX && now - log.readableAt >= forkedAfterMs(session.cover)) return true;
   return log.foreign >= FOREIGN_FRAMES_MAX && (mayBeForked(session, now) || mayHaveForked(session, now));
 }
 
@@ -38,9 +33,9 @@ export function isForked(session: Session, now: number): boolean {
  * two groups in one log. A resync finds out. It is not done twice in a while: anyone with the
  * connection string can send frames that no member reads.
  */
-export function mayBeForked({ log, inbox }: Session, now: number): boolean {
+export function mayBeForked({ log, inbox, cover }: Session, now: number): boolean {
   if (log.foreign === 0 || isWithin(FORKED_AGAIN_MS, log.forkedAt, now)) return false;
-  return [...inbox.members.values()].some((member) => isMissed(member, now));
+  return [...inbox.members.values()].some((member) => isMissed(member, silentMs(cover), now));
 }
 
 /** As `mayBeForked`, after the missed members were removed: then neither group misses any. */
@@ -53,13 +48,19 @@ function isWithin(span: number, since: number | undefined, now: number): boolean
 }
 
 /** The member has not left, and was not heard for longer than any member is silent. */
-export function isMissed({ status, heardAt }: Member, now: number): boolean {
-  return status !== 'here' && now - heardAt >= MEMBER_SILENT_MS;
+function isMissed({ status, heardAt }: Member, missedMs: number, now: number): boolean {
+  return status !== 'here' && now - heardAt >= missedMs;
+}
+
+/** The member was not heard for the room's patience, in which this one was reading the log. */
+export function isSilent({ status, heardAt }: Member, patienceMs: number, now: number): boolean {
+  return status !== 'here' && now - heardAt >= patienceMs;
 }
 
 /** While all members are heard, frames that no key opens are noise. */
 export function forgetUnreadable(session: Session, now: number): Session {
-  if ([...session.inbox.members.values()].some((member) => isMissed(member, now))) return session;
+  const missedMs = silentMs(session.cover);
+  if ([...session.inbox.members.values()].some((member) => isMissed(member, missedMs, now))) return session;
   return { ...session, log: forgetForeign(session.log) };
 }
 
@@ -67,6 +68,24 @@ export function forgetUnreadable(session: Session, now: number): Session {
 
 /** The result of a comparison: `unknown` if one of the two members cannot tell. */
 type Compared = 'same' | 'other' | 'unknown';
+
+/**
+ * A presence came outside of the log. Its sender may have seen more of the log than this member,
+ * which cannot tell then.
+ */
+export function comparePresence(
+  session: Session,
+  memberKey: Uint8Array,
+  content: PresenceContent,
+  context: StepContext,
+): { readonly session: Session; readonly agrees: boolean } {
+  const isAhead = content.seen > session.inbox.seen;
+  const logHash = isAhead ? new Uint8Array(LOG_HASH_BYTES) : content.logHash;
+  // The presence is no entry: it stands behind all that this member has seen.
+  const behind: Session = { ...session, inbox: skipTo(session.inbox, session.inbox.seen + 1) };
+  const compared = compareLog(behind, memberKey, { ...content, logHash }, context);
+  return { session: { ...compared.session, inbox: session.inbox }, agrees: compared.agrees };
+}
 
 /**
  * A message came as entry `session.inbox.seen`. Its sender must have seen the same log up to where

@@ -15,6 +15,7 @@ import type { RelayNotice, StepContext } from './effects.ts';
 import { closeSession, endSession, endWithCode, disconnect } from './ending.ts';
 import { compareLog, isForked } from './log-consistency.ts';
 import {
+  noteSaid,
   validateCommit,
   resumeScheduledRotation,
   scheduleLogGapRotation,
@@ -35,7 +36,7 @@ import { announce, emitMembers, emitGap, messageId, notifyDelivered, notifyRenew
 import { sendReady, enqueueOnce } from './sending.ts';
 import { awaitCommitted, markStored, setCommitNumber } from './slices/commits.ts';
 import type { CompletedCommit } from './slices/commits.ts';
-import { catchUp, onCaughtUp } from './slices/connection.ts';
+import { awayMs, catchUp, onCaughtUp } from './slices/connection.ts';
 import { textPlaintextBytes } from './slices/cover.ts';
 import { forgiveSilence, processContent, processSequence, rollBack, skipTo } from './slices/inbox.ts';
 import type { InboxEvent } from './slices/inbox.ts';
@@ -46,7 +47,6 @@ import {
   markLost,
   noteByMember,
   noteReadable,
-  noteText,
   noteUnreadable,
   owesReceipt,
 } from './slices/log.ts';
@@ -82,6 +82,7 @@ function onAttached(session: Session, { connection, log }: Notice<'attached'>, c
   } else if (seen > last) {
     next = onRollBack(next, last, context);
   } else if (log.oldest > seen + 1) {
+    warn(context, 'away-too-long', undefined);
     next = passSequence(next, log.oldest - 1, context);
   }
   if (next.inbox.seen >= last) return goLive(next, log.commitNumber, context);
@@ -128,7 +129,9 @@ function goLive(session: Session, commitNumber: number, context: StepContext): S
     ...session,
     connection: onCaughtUp(session.connection),
     commits: setCommitNumber(session.commits, commitNumber),
-    inbox: wasAway ? forgiveSilence(session.inbox, context.now) : session.inbox,
+    inbox: wasAway
+      ? forgiveSilence(session.inbox, awayMs(session.connection, context.now), context.now)
+      : session.inbox,
     log: forgetLost(session.log),
   };
   notifyRenewed(renewal, context);
@@ -247,11 +250,11 @@ function onEcho(session: Session, dispatched: DispatchedFrame, sequence: number,
   if (draft.type === 'presence' && draft.status === 'leaving') return endSession(next, context, undefined, undefined);
   if (draft.type === 'roll-call') return onRollCall(next, context);
   if (draft.type !== 'text') return next;
-  const log = noteText(next.log);
-  if (draft.index !== draft.count - 1) return { ...next, log };
+  const said = noteSaid(next, context);
+  if (draft.index !== draft.count - 1) return said;
   const id = messageId(context.room.memberKey, number - draft.index);
   emit(context, { type: 'sent', ref: draft.ref, id });
-  return { ...next, log, outbox: outboxSlice.trackText(next.outbox, { id, sequence }, log.start) };
+  return { ...said, outbox: outboxSlice.trackText(said.outbox, { id, sequence }, said.log.start) };
 }
 
 /** An entry that is no echo: of another member, of a commit, a dummy, or the relay's noise. */
@@ -313,7 +316,7 @@ function onContent(
   // An own frame that is not awaited was shown before: the relay replays it.
   if (equalBytes(memberKey, context.room.memberKey)) return session;
   const readable: Session = { ...session, log: noteReadable(session.log, sequence, context.now) };
-  const noted: Session = content.type === 'text' ? { ...readable, log: noteText(readable.log) } : readable;
+  const noted: Session = content.type === 'text' ? noteSaid(readable, context) : readable;
   const compared = compareLog(noted, memberKey, content, context);
   // A receipt counts only from a member that has seen the same log.
   const believed = compared.agrees ? content : { ...content, seen: 0 };

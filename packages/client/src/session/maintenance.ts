@@ -2,48 +2,35 @@
 // a snapshot that joiners can use. PROTOCOL.md §5.8.
 
 import { fingerprint } from '@sotto/crypto';
-import { equalBytes, isStealth, stealthShape, toHex } from '@sotto/protocol';
+import { equalBytes, isStealth, toHex } from '@sotto/protocol';
 import type { RosterMember, GroupView } from '../group/membership.ts';
 import type { RemovalReason } from '../group/commit-policy.ts';
 import {
   LEAVERS_RANK_MS,
   JUNK_NOTICE_INTERVAL_MS,
-  PRESENCE_INTERVAL_MS,
+  MEMBERS_CHECK_MS,
   RANK_FIRST_MS,
   RESTORE_RANK_MS,
   ROLL_CALL_WAIT_MS,
-  ROTATE_LEAST_MS,
-  ROTATE_MEMBERS,
-  ROTATE_MOST_MS,
   LOG_GAP_ROTATION_MS,
 } from '../limits.ts';
 import { notifyOrdered } from './moderation.ts';
 import { isRotationDue, requestCommit } from './commits.ts';
 import { clearTimer, emit, setTimer, warn } from './effects.ts';
 import type { StepContext } from './effects.ts';
-import { isMissed, mayBeForked } from './log-consistency.ts';
+import { isSilent, mayBeForked } from './log-consistency.ts';
 import { emitMembers } from './notifications.ts';
 import { sendReady, enqueueOnce } from './sending.ts';
 import { hasRequest, keepRequests, noteJunkWarning } from './slices/commits.ts';
 import type { CompletedCommit } from './slices/commits.ts';
+import { presenceIntervalMs } from './slices/cover.ts';
 import { processRoster } from './slices/inbox.ts';
-import { noteView, resumeRotation, rotationDueAt } from './slices/key-rotation.ts';
+import { noteText, noteView, resumeRotation, rotationDueAt, rotationIntervalMs } from './slices/key-rotation.ts';
+import { noteText as noteTextInLog } from './slices/log.ts';
 import { hasKeys, setView } from './slices/membership.ts';
 import type { Session } from './state.ts';
 
 // Rotations
-
-/**
- * A rotation comes after a random time, and later in a large room, so that commits do not crowd out
- * texts. In stealth members rotate in turns instead.
- */
-export function setRotationTimer(session: Session, context: StepContext): void {
-  if (isStealth(session.cover.mode)) return;
-  const members = session.membership.view?.members.length ?? 0;
-  const stretch = Math.max(1, members / ROTATE_MEMBERS);
-  const afterMs = stretch * (ROTATE_LEAST_MS + context.chance() * (ROTATE_MOST_MS - ROTATE_LEAST_MS));
-  setTimer(context, 'rotate', Math.round(afterMs));
-}
 
 export function onRotationTimer(session: Session, context: StepContext): Session {
   // An unconfirmed member rotates as soon as it is confirmed.
@@ -51,7 +38,7 @@ export function onRotationTimer(session: Session, context: StepContext): Session
   return requestCommit(session, { type: 'rotate', reason: 'due' }, context);
 }
 
-/** In stealth: sets the timer for this member's turn. */
+/** Sets the timer for this member's turn. */
 function setScheduledRotation({ cover, rotation, membership }: Session, context: StepContext): void {
   const at = rotationDueAt(cover.mode, rotation, membership.view);
   if (at !== undefined) setTimer(context, 'scheduled-rotation', Math.max(0, Math.ceil(at - context.now)));
@@ -59,14 +46,20 @@ function setScheduledRotation({ cover, rotation, membership }: Session, context:
 
 /** Rotates if no other member has. If it cannot now, it waits on, for another member may rotate. */
 export function onScheduledRotation(session: Session, context: StepContext): Session {
-  const { mode } = session.cover;
-  if (!isStealth(mode)) return session;
   if (!isRotationDue(session, context.now)) {
     setScheduledRotation(session, context);
     return session;
   }
-  setTimer(context, 'scheduled-rotation', stealthShape(mode).keyRotationMs);
+  setTimer(context, 'scheduled-rotation', rotationIntervalMs(session.cover.mode));
   return requestCommit(session, { type: 'rotate', reason: 'scheduled' }, context);
+}
+
+/** A text was said: outside of stealth the first one of an epoch sets the time of its end. */
+export function noteSaid(session: Session, context: StepContext): Session {
+  const rotation = noteText(session.rotation, context.now);
+  const next: Session = { ...session, log: noteTextInLog(session.log), rotation };
+  if (rotation !== session.rotation && !isStealth(session.cover.mode)) setScheduledRotation(next, context);
+  return next;
 }
 
 /** The log has been read to its end: other members that were away are back now, too. */
@@ -128,8 +121,13 @@ export function notifyRemoved(
   emit(context, { type: 'removed', member: { name: member?.name ?? '', fingerprint: fingerprint(memberKey) }, reason });
 }
 
-export function setPresenceTimer(context: StepContext): void {
-  setTimer(context, 'presence', Math.round(PRESENCE_INTERVAL_MS * (1 + context.chance() / 4)));
+export function setPresenceTimer({ cover }: Session, context: StepContext): void {
+  setTimer(context, 'presence', Math.round(presenceIntervalMs(cover) * (1 + context.chance() / 4)));
+}
+
+/** Members that are not heard any more are looked for at random times. */
+export function setMembersCheck(context: StepContext): void {
+  setTimer(context, 'members-check', Math.round(MEMBERS_CHECK_MS * (1 + context.chance() / 4)));
 }
 
 // Ranks: all members compute the same order, and each waits whether the one before has acted
@@ -182,14 +180,26 @@ export function validateCommit(session: Session, commit: CompletedCommit, contex
 
 // Silent members
 
-/** A member was not heard for too long: the first in rank asks all members to answer. */
+/**
+ * A member was not heard for the room's patience: the first in rank asks all members to answer. A
+ * member that sleeps for less is not asked for, and finds the log as it left it.
+ */
 export function startRollCall(session: Session, context: StepContext): Session {
   const { view } = session.membership;
   // Where the room may be forked, the missed members are perhaps not silent at all.
   const waits = view === undefined || view.rollCalled || rankOf(session) > 0 || mayBeForked(session, context.now);
   if (waits) return session;
-  const silent = [...session.inbox.members.values()].some((member) => isMissed(member, context.now));
-  return silent ? sendReady(enqueueOnce(session, { type: 'roll-call' }), context) : session;
+  return silentMembers(session, context.now).length > 0
+    ? sendReady(enqueueOnce(session, { type: 'roll-call' }), context)
+    : session;
+}
+
+/** @returns the ids of those that were not heard for the room's patience */
+function silentMembers({ membership, inbox, connection }: Session, now: number): readonly Uint8Array[] {
+  return (membership.view?.members ?? []).flatMap(({ memberId, memberKey }) => {
+    const member = inbox.members.get(toHex(memberKey));
+    return member !== undefined && isSilent(member, connection.patienceMs, now) ? [memberId] : [];
+  });
 }
 
 /** Every member answers, and waits for the answers of the others. */
@@ -199,5 +209,7 @@ export function onRollCall(session: Session, context: StepContext): Session {
 }
 
 export function onRollCallEnd(session: Session, context: StepContext): Session {
-  return requestCommit(session, { type: 'remove-silent' }, context);
+  const members = silentMembers(session, context.now);
+  if (members.length === 0) return session;
+  return requestCommit(session, { type: 'remove-silent', members }, context);
 }

@@ -18,7 +18,7 @@ import { beginCommit, runCommitRequests, sendCommit } from './commits.ts';
 import { clearTimer, emit, fetchFrame, publish, setTimer, warn, write } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { closeSession, endSession, endWithCode } from './ending.ts';
-import { setPresenceTimer, setRotationTimer, onGroupChanged, notifyRemoved } from './maintenance.ts';
+import { setMembersCheck, setPresenceTimer, onGroupChanged, notifyRemoved } from './maintenance.ts';
 import { emitMembers } from './notifications.ts';
 import { maySend, sendReady } from './sending.ts';
 import { awaitCommitted, clearCommit } from './slices/commits.ts';
@@ -26,7 +26,7 @@ import { clearParts, refetchLog } from './slices/connection.ts';
 import type { Snapshot } from './slices/connection.ts';
 import { answerDelayMs, requeuedReceipts } from './slices/cover.ts';
 import { skipTo } from './slices/inbox.ts';
-import { noteEpoch, onWelcome as restartRotation } from './slices/key-rotation.ts';
+import { noteEpoch, startRotation } from './slices/key-rotation.ts';
 import { forgetForeign, noteFork, noteReadable, noteSilentRemoved, startEpoch } from './slices/log.ts';
 import * as slice from './slices/membership.ts';
 import { enqueueFirst, requeue, unsentTexts } from './slices/outbox.ts';
@@ -223,7 +223,7 @@ function enterByWelcome(session: Session, last: number, view: GroupView | undefi
     connection: refetchLog(session.connection, last),
     inbox: skipTo(session.inbox, last),
     log: startEpoch(session.log, view.logStart, last),
-    rotation: restartRotation(session.rotation, context.now),
+    rotation: startRotation(context.now),
   };
   next = enterRoom(onGroupChanged(next, view, context), context);
   emit(context, { type: 'epoch', epoch: view.epoch });
@@ -261,7 +261,6 @@ export function onEpoch(
   const next = onGroupChanged(changed, view, context);
   emit(context, { type: 'epoch', epoch: view.epoch });
   if (opened.by === 'other') return next;
-  if (next.membership.phase === 'inside') setRotationTimer(next, context);
   return next.membership.phase === 'inside' ? next : enterRoom(next, context);
 }
 
@@ -270,7 +269,6 @@ export function onEpoch(
  * the same: the answer shows that its snapshot was the room's. A lone member has no one to ask.
  */
 function enterRoom(session: Session, context: StepContext): Session {
-  setRotationTimer(session, context);
   const entered: Session = {
     ...session,
     outbox: enqueueFirst(session.outbox, { type: 'presence', status: 'arriving' }),
@@ -334,7 +332,8 @@ function confirmWithoutAwaited(session: Session, context: StepContext): Session 
 
 function announceJoined(session: Session, context: StepContext): Session {
   clearTimer(context, 'join-limit');
-  setPresenceTimer(context);
+  setPresenceTimer(session, context);
+  setMembersCheck(context);
   const { mode, texts } = session.cover;
   if (texts === 'held') setTimer(context, 'dwell', Math.round(context.chance() * DWELL_MOST_MS));
   const joined: Session = { ...session, user: setStatus(session.user, 'joined') };

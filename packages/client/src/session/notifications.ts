@@ -54,6 +54,7 @@ export function statusOf({ cover, membership, outbox, rotation, connection }: Se
       isStealth(mode) && view !== undefined
         ? Math.ceil(Math.max(0, rotationLeftMs(mode, rotation, now)) / 1_000)
         : undefined,
+    patienceSeconds: connection.patienceMs / 1_000,
     connectedSeconds: CONNECTED.has(connection.link.phase)
       ? Math.floor((now - connection.admittedAt) / 1_000)
       : undefined,

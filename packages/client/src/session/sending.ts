@@ -4,13 +4,12 @@
 import { cutText, isStealth, TEXT_BYTES_MAX, wakeAt } from '@sotto/protocol';
 import type { Content } from '@sotto/protocol';
 import type { ClientCode } from '../errors.ts';
-import { PACE_NOTICE_SECONDS, ROTATE_AFTER_FRAMES, ROTATE_SOON_MS } from '../limits.ts';
+import { PACE_NOTICE_SECONDS } from '../limits.ts';
 import { encodeText } from '../utf8.ts';
-import { clearTimer, emit, emitError, publish, setSlotTimers, setTimer } from './effects.ts';
+import { clearTimer, emit, emitError, publish, setSlotTimers } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { holdsFrames } from './slices/connection.ts';
 import { framesToDispatch, onContentQueued, textPlaintextBytes, timeToSendMs } from './slices/cover.ts';
-import { countOwnText } from './slices/key-rotation.ts';
 import { epochEnds, currentHash } from './slices/log.ts';
 import { hasKeys } from './slices/membership.ts';
 import { clearReceipt, dispatch, enqueue, has, isFull, isInOrder, seal, resend } from './slices/outbox.ts';
@@ -107,11 +106,7 @@ export function dispatchDraft(session: Session, draft: Draft, context: StepConte
   const content = toContent(draft, outbox.number, session, context);
   context.effects.push({ type: 'seal', ticket: outbox.ticket, content });
   if (outbox.receipt === 'none') clearTimer(context, 'receipt');
-  const rotation = draft.type === 'text' ? countOwnText(session.rotation) : session.rotation;
-  // In stealth members rotate by the clock alone, so that rotations do not show which member talks.
-  if (rotation.ownTexts === ROTATE_AFTER_FRAMES && !isStealth(session.cover.mode))
-    setTimer(context, 'rotate', Math.round(context.chance() * ROTATE_SOON_MS));
-  return { ...session, rotation, outbox };
+  return { ...session, outbox };
 }
 
 /**

@@ -2,7 +2,7 @@
 // (session, event, inputs) -> { state, effects }. PROTOCOL.md §4, §5.7, §5.8.
 
 import type { Step } from '@sotto/machine';
-import { NAME_BYTES_MAX } from '@sotto/protocol';
+import { NAME_BYTES_MAX, SILENCE_LIMIT_MS } from '@sotto/protocol';
 import { ATTACH_DEADLINE_MS, JOIN_LIMIT_MS } from '../limits.ts';
 import { encodeText } from '../utf8.ts';
 import { admit, onMoveOffered, onOrder } from './moderation.ts';
@@ -22,9 +22,10 @@ import type { Effect, StepContext, StepInputs, TimerName } from './effects.ts';
 import { dial, endSession, endWithCode, disconnect, scheduleReconnect } from './ending.ts';
 import { leave, sendGoodbye } from './leaving.ts';
 import { answerInbox, onEntryOpened, onNotice } from './log.ts';
+import { onPresence, onPresenceSealed, onPresenceTimer } from './presence.ts';
 import { forgetUnreadable, isForked } from './log-consistency.ts';
 import {
-  setPresenceTimer,
+  setMembersCheck,
   startRollCall,
   onLeaversTimer,
   onScheduledRotation,
@@ -35,9 +36,9 @@ import {
 } from './maintenance.ts';
 import { fetchSnapshot, leaveForked, onTaskFinished, onUnanswered } from './membership.ts';
 import { announce, announceUnnamed } from './notifications.ts';
-import { sendReady, enqueueOnce, sendText, onReceiptTimer, onSealed } from './sending.ts';
+import { sendReady, sendText, onReceiptTimer, onSealed } from './sending.ts';
 import { noteHeard, onOpened } from './slices/connection.ts';
-import { countReceived, freeTexts } from './slices/cover.ts';
+import { countReceived, freeTexts, silentMs } from './slices/cover.ts';
 import { dropSilent } from './slices/inbox.ts';
 import type { Session, SessionEvent } from './state.ts';
 
@@ -83,6 +84,10 @@ function react(session: Session, event: SessionEvent, context: StepContext): Ses
       return onEntryOpened(session, event, context);
     case 'notice':
       return onNotice(session, event.notice, context);
+    case 'presence-opened':
+      return onPresence(session, event.presence, context);
+    case 'presence-sealed':
+      return onPresenceSealed(session, event, context);
     case 'sealed':
       return onSealed(session, event.ticket, event.body, context);
     case 'task-finished':
@@ -153,6 +158,8 @@ function onTimer(session: Session, name: TimerName, context: StepContext): Sessi
       return onReceiptTimer(session, context);
     case 'presence':
       return onPresenceTimer(session, context);
+    case 'members-check':
+      return onMembersCheck(session, context);
     case 'names':
       return announceUnnamed(session, context);
     case 'leave':
@@ -183,17 +190,21 @@ function onJoinLimit(session: Session, context: StepContext): Session {
   return endWithCode(session, context, session.membership.phase === 'knocking' ? 'knock-unanswered' : 'join-timeout');
 }
 
-function onPresenceTimer(session: Session, context: StepContext): Session {
-  setPresenceTimer(context);
+function onMembersCheck(session: Session, context: StepContext): Session {
+  setMembersCheck(context);
   // Without a link all members are silent, and none of them has left.
-  if (session.connection.link.phase !== 'live') return session;
-  const dropped = dropSilent(session.inbox, context.now);
+  if (!isReading(session, context.now)) return session;
+  const dropped = dropSilent(session.inbox, silentMs(session.cover), context.now);
   let next: Session = { ...session, inbox: dropped.inbox };
   for (const event of dropped.events) {
     next = answerInbox(announce(next, event, context), event, context);
   }
   if (isForked(next, context.now)) return leaveForked(next, context);
   next = forgetUnreadable(next, context.now);
-  if (next.user.status !== 'joined') return next;
-  return startRollCall(sendReady(enqueueOnce(next, { type: 'presence', status: 'here' }), context), context);
+  return next.user.status === 'joined' ? startRollCall(next, context) : next;
+}
+
+/** A process that was stopped finds its link live, and has heard nobody. */
+function isReading({ connection: { link, heardAt } }: Session, now: number): boolean {
+  return link.phase === 'live' && now - heardAt < SILENCE_LIMIT_MS;
 }

@@ -146,7 +146,9 @@ export class SessionRunner {
         return;
       case 'open-entry':
       case 'queue-notice':
+      case 'open-presence':
       case 'seal':
+      case 'seal-presence':
       case 'run-task':
       case 'clear-commit':
         this.#enqueue(effect);

@@ -37,6 +37,8 @@ export const CLIENT = {
   'warning.log-differs':
     'this member and you have not seen the same messages: the relay drops, changes or forks them. Compare room codes over another channel',
   'warning.log-rolled-back': 'the relay has gone back to an earlier state: later messages may be lost',
+  'warning.away-too-long':
+    'this client was away for longer than the room keeps messages: older ones are lost. Ask the other members to say them again',
   'warning.key-changed':
     'this name, or one that looks like it, had another key before: it may be another person. Compare the fingerprints, then verify',
   'warning.name-taken':

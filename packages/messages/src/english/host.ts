@@ -60,7 +60,7 @@ export const HOST = {
   'host.room-move-undecided':
     'room: host-client has not said whether the room moved, so both rooms stay open. The host sees it when a member moves. If members still talk here, end the room and open another',
   'host.room-moved':
-    'room: moved; members who are away follow for {minutes} minutes. The connection string from before leads nowhere else',
+    'room: moved; members who are away follow for {hours} h {minutes} min. The connection string from before leads nowhere else',
   'host.room-moved-listed':
     'room: its members come in by themselves, anyone else has to be admitted; /unlock, /knock or /lock changes that',
   'host.room-reachable': 'room: reachable after {total} s (Tor {tor} s, Sotto {own} s)',

@@ -131,6 +131,8 @@ leave
     'the relay did not show {member} the same messages as you: it drops or reorders messages, or has forked the room',
   'screen.warning-log-rolled-back':
     'the relay went back to an earlier state: messages may be withheld from you or from others',
+  'screen.warning-away-too-long':
+    'you were away for longer than the room keeps messages: the relay has none of the older ones any more',
   'screen.warning-key-changed':
     '{member} has another key than {namesakes}, and a name that looks the same: it has joined anew, or it is another person',
   'screen.warning-name-taken': '{member} has a name that looks like the one of {namesakes}: two keys, two members',
@@ -145,6 +147,8 @@ leave
     "far less comes from the relay than the room's cover mode says: the network is slow, or the relay saves the traffic that hides you",
   'screen.warning-junk-commit':
     'someone with the connection string, or the relay, sent keys that no member made: they were refused, and the room goes on',
+  'screen.next-ask-again':
+    'ask the other members to say it again; the host can keep more with SOTTO_ROOM_PATIENCE in its next room',
   'screen.next-compare-code':
     'compare /code with the other members over another channel; if the codes differ, the relay has forked the room',
   'screen.next-compare-fingerprints':

@@ -13,6 +13,8 @@ export const TERMINAL_STATUS = {
   'status.keys': '  keys: epoch {epoch}, {age} s old; members you have not verified: {unverified}',
   'status.keys-next':
     '  keys: epoch {epoch}, {age} s old, the next in about {next} s; members you have not verified: {unverified}',
+  'status.patience':
+    '  away: messages wait for you for {hours} h {minutes} min; stolen while away, this client opens them all',
   'status.path': '  Tor: circuit {circuit}; guard {guard}; vanguards {vanguards}',
   'status.circuit-none': 'none',
   'status.circuit-in-use': 'in use for {seconds} s',

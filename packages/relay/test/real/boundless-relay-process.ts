@@ -21,7 +21,7 @@ const members = createServer((socket) => {
       if (isAttached) {
         answers.push(encodeFrame({ operation: 'entry', number: next, body: frame.subarray(HEADER_BYTES) }));
         next += 1;
-      } else answers.push(encodeAttached({ commitNumber: 0, oldest: 1, next: 1 }));
+      } else answers.push(encodeAttached({ commitNumber: 0, oldest: 1, next: 1, patienceSeconds: 86_400 }));
       isAttached = true;
     }
     if (answers.length > 0) socket.write(Buffer.concat(answers));

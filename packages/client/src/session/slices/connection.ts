@@ -1,6 +1,6 @@
 // The connection slice: the link to the relay, its renewal, and how far the log was read on it.
 
-import { concatBytes, followCommits } from '@sotto/protocol';
+import { concatBytes, followCommits, PATIENCE_SECONDS_MOST } from '@sotto/protocol';
 import type { Attached, CommitPlace, CommitProgress, SnapshotName, SnapshotPiece } from '@sotto/protocol';
 
 /**
@@ -66,6 +66,10 @@ export interface ConnectionState {
   readonly number: number;
   /** When the relay sent something last (ms). */
   readonly heardAt: number;
+  /** When the link broke that was live last (ms); undefined while it is live, and before. */
+  readonly awaySince: number | undefined;
+  /** How long the relay keeps a frame of the log (ms). */
+  readonly patienceMs: number;
   /** When the connection in use was admitted (ms). */
   readonly admittedAt: number;
   /**
@@ -94,6 +98,8 @@ export function createConnection(renewEveryMs: number | undefined): ConnectionSt
     attempt: 0,
     number: 0,
     heardAt: 0,
+    awaySince: undefined,
+    patienceMs: 1_000 * PATIENCE_SECONDS_MOST,
     admittedAt: 0,
     read: undefined,
     progress: UNKNOWN_PROGRESS,
@@ -125,7 +131,9 @@ export function onAdmitted(connection: ConnectionState, log: Attached, now: numb
   // Entries that the relay has dropped are not awaited. Entries that it has lost will come anew.
   const read = known === undefined ? next - 1 : Math.min(next - 1, Math.max(known, oldest - 1));
   const progress = progressBehind(connection, read, log);
-  return { ...connection, admittedAt: now, attempt: 0, read, progress, refetch: 'none', link: { phase: 'attached' } };
+  const patienceMs = 1_000 * log.patienceSeconds;
+  const from = { read, progress, refetch: 'none' } as const;
+  return { ...connection, ...from, patienceMs, admittedAt: now, attempt: 0, link: { phase: 'attached' } };
 }
 
 /** At the end of the log every commit is complete, and the last one made the room's number. */
@@ -140,7 +148,7 @@ export function catchUp(connection: ConnectionState, until: number, commitNumber
 
 /** The log has been read to its end; so ends a renewal. */
 export function onCaughtUp(connection: ConnectionState): ConnectionState {
-  return { ...connection, link: { phase: 'live' }, renewal: NO_RENEWAL };
+  return { ...connection, link: { phase: 'live' }, awaySince: undefined, renewal: NO_RENEWAL };
 }
 
 export function noteHeard(connection: ConnectionState, now: number): ConnectionState {
@@ -149,7 +157,13 @@ export function noteHeard(connection: ConnectionState, now: number): ConnectionS
 
 /** The connection is given up, and with it a renewal and the pieces of a snapshot. */
 export function dropConnection(connection: ConnectionState): ConnectionState {
-  return { ...connection, renewal: NO_RENEWAL, parts: NO_SNAPSHOT_PARTS };
+  const awaySince = connection.awaySince ?? connection.heardAt;
+  return { ...connection, awaySince, renewal: NO_RENEWAL, parts: NO_SNAPSHOT_PARTS };
+}
+
+/** @returns how long this member has been away from the log, until it was read to its end (ms) */
+export function awayMs({ awaySince }: ConnectionState, now: number): number {
+  return awaySince === undefined ? 0 : now - awaySince;
 }
 
 export function awaitRetry(connection: ConnectionState): ConnectionState {

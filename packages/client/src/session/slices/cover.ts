@@ -17,7 +17,16 @@ import {
 } from '@sotto/protocol';
 import type { Cover, Dispatch, Metronome } from '@sotto/protocol';
 import { plaintextBytes } from '@sotto/crypto';
-import { COVER_CHECK_MS, WINDOW_FRAMES } from '../../limits.ts';
+import {
+  COVER_CHECK_MS,
+  COVERED_FORKED_AFTER_MS,
+  COVERED_MEMBER_SILENT_MS,
+  COVERED_PRESENCE_INTERVAL_MS,
+  FORKED_AFTER_MS,
+  MEMBER_SILENT_MS,
+  PRESENCE_INTERVAL_MS,
+  WINDOW_FRAMES,
+} from '../../limits.ts';
 
 export interface CoverState {
   readonly mode: Cover;
@@ -30,6 +39,20 @@ export interface CoverState {
 }
 
 const NO_METRONOME: Metronome = { mode: 'off' };
+
+/** Without cover members say their presence less often, so one is missed later. */
+export function presenceIntervalMs({ mode }: Pick<CoverState, 'mode'>): number {
+  return mode === 'off' ? PRESENCE_INTERVAL_MS : COVERED_PRESENCE_INTERVAL_MS;
+}
+
+/** Longer than a member that is present is ever silent. */
+export function silentMs({ mode }: Pick<CoverState, 'mode'>): number {
+  return mode === 'off' ? MEMBER_SILENT_MS : COVERED_MEMBER_SILENT_MS;
+}
+
+export function forkedAfterMs({ mode }: Pick<CoverState, 'mode'>): number {
+  return mode === 'off' ? FORKED_AFTER_MS : COVERED_FORKED_AFTER_MS;
+}
 
 export function createCover(mode: Cover): CoverState {
   const texts = isStealth(mode) ? 'held' : 'free';

@@ -1,8 +1,7 @@
 // The inbox slice: the other members and their contents, in the log's order and once.
 
 import { joinFragment, NO_PARTIAL_TEXTS, toHex } from '@sotto/protocol';
-import type { Content, PartialTexts } from '@sotto/protocol';
-import { MEMBER_SILENT_MS } from '../../limits.ts';
+import type { Content, PartialTexts, PresenceContent } from '@sotto/protocol';
 
 /** Another member of the group, known by the key that signs. */
 export interface Member {
@@ -16,6 +15,8 @@ export interface Member {
   /** It joined the group behind this sequence number, and cannot have read older entries. */
   readonly since: number;
   readonly number: number;
+  /** The number of its last presence outside of the log. */
+  readonly presence: number;
   readonly seen: number;
   /** Its next jump in numbers is part of a gap that was shown already. */
   readonly gapShown: boolean;
@@ -100,6 +101,7 @@ function newMember(memberKey: Uint8Array, since: number, now: number): Member {
     heardAt: now,
     since,
     number: 0,
+    presence: 0,
     seen: 0,
     // Frames from before this member or that one joined are not missing.
     gapShown: true,
@@ -153,21 +155,49 @@ export function processContent(
   return { inbox: { ...inbox, members: new Map(inbox.members).set(key, member) }, events };
 }
 
-/** All members get a new term: none could be heard while the link was down. */
-export function forgiveSilence(inbox: Inbox, now: number): Inbox {
+/**
+ * Processes another member's presence outside of the log at `now` (ms). One that is not above its
+ * last is a replay. It has no part in the numbers of its frames, so that a member that misses some
+ * misses nothing.
+ */
+export function processPresence(
+  inbox: Inbox,
+  memberKey: Uint8Array,
+  content: PresenceContent,
+  now: number,
+): { inbox: Inbox; events: InboxEvent[] } {
+  const key = toHex(memberKey);
+  const known = inbox.members.get(key);
+  if (known === undefined || content.number <= known.presence) return { inbox, events: [] };
+  const name = known.name === '' ? content.name.normalize('NFC') : known.name;
+  const seen = Math.max(known.seen, Math.min(content.seen, inbox.seen));
+  const member: Member = { ...known, name, status: 'here', presence: content.number, seen, heardAt: now };
+  const isListed = known.status === 'here' && known.name !== '';
+  const events: InboxEvent[] = isListed || name === '' ? [] : [{ type: 'arrived', member }];
+  return {
+    inbox: { ...inbox, members: new Map(inbox.members).set(key, member) },
+    events: [...events, { type: 'seen', member }],
+  };
+}
+
+/**
+ * This member was away for `awayMs`, and could hear nobody: members that were here get a new term,
+ * and to others the time does not count.
+ */
+export function forgiveSilence(inbox: Inbox, awayMs: number, now: number): Inbox {
   const members = [...inbox.members].map(([key, member]): [string, Member] => [
     key,
-    member.status === 'gone' ? member : { ...member, heardAt: now },
+    { ...member, heardAt: member.status === 'gone' ? Math.min(now, member.heardAt + awayMs) : now },
   ]);
   return { ...inbox, members: new Map(members) };
 }
 
 /** Members that were silent for too long are no longer here. */
-export function dropSilent(inbox: Inbox, now: number): { inbox: Inbox; events: InboxEvent[] } {
+export function dropSilent(inbox: Inbox, silentMs: number, now: number): { inbox: Inbox; events: InboxEvent[] } {
   const events: InboxEvent[] = [];
   const members = new Map(inbox.members);
   for (const [key, member] of inbox.members) {
-    if (member.status === 'gone' || now - member.heardAt < MEMBER_SILENT_MS) continue;
+    if (member.status === 'gone' || now - member.heardAt < silentMs) continue;
     const gone: Member = { ...member, status: 'gone', partial: NO_PARTIAL_TEXTS };
     members.set(key, gone);
     if (member.status === 'here') events.push({ type: 'left', member: gone });

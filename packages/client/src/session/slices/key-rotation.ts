@@ -1,5 +1,5 @@
-// The key rotation slice: own frames since the last rotation, and the members' order in stealth.
-// In a stealth room one member rotates after another, by the clock. PROTOCOL.md §12.5.
+// The key rotation slice: when the next member rotates, and the members' order. One rotates after
+// another: in stealth by the clock, else after a text. PROTOCOL.md §5.11, §12.5.
 
 import {
   equalBytes,
@@ -13,11 +13,11 @@ import {
 import type { Cover, StealthCover } from '@sotto/protocol';
 import type { EpochBegun } from '../../group/opened-entry.ts';
 import type { GroupView } from '../../group/group-view.ts';
-import { ROLL_CALL_WAIT_MS } from '../../limits.ts';
+import { ROLL_CALL_WAIT_MS, ROTATE_AFTER_TEXT_MS } from '../../limits.ts';
 
 export interface Rotation {
-  /** Own frames of text since this member's keys were new. */
-  readonly ownTexts: number;
+  /** When the first text of this epoch was heard or sent (ms); undefined before it. */
+  readonly textAt: number | undefined;
   /** When the present turn began (ms): a member's commit took effect, or this member joined. */
   readonly since: number;
   /** When this member began an epoch last, or joined (ms). */
@@ -30,16 +30,11 @@ export interface Rotation {
 
 /** This member has joined, or has new keys: all others are before it. */
 export function startRotation(now: number): Rotation {
-  return { ownTexts: 0, since: now, ownAt: now, newer: [], calledAt: undefined };
+  return { textAt: undefined, since: now, ownAt: now, newer: [], calledAt: undefined };
 }
 
-/** A welcome has added this member: its own keys are as old as before. */
-export function onWelcome({ ownTexts }: Rotation, now: number): Rotation {
-  return { ...startRotation(now), ownTexts };
-}
-
-export function countOwnText(rotation: Rotation): Rotation {
-  return { ...rotation, ownTexts: rotation.ownTexts + 1 };
+export function noteText(rotation: Rotation, now: number): Rotation {
+  return rotation.textAt === undefined ? { ...rotation, textAt: now } : rotation;
 }
 
 /**
@@ -51,7 +46,8 @@ export function noteEpoch(rotation: Rotation, { by, committer, added }: EpochBeg
   const joins = added.some(({ memberId }) => equalBytes(memberId, committer.memberId));
   const id = toHex(committer.memberId);
   const newer = rotation.newer.includes(id) ? rotation.newer : [...rotation.newer, id];
-  return { ...rotation, since: joins ? rotation.since : now, newer, calledAt: undefined };
+  const { since, textAt } = joins ? rotation : { since: now, textAt: undefined };
+  return { ...rotation, since, textAt, newer, calledAt: undefined };
 }
 
 /** @returns the rotation without removed members, and with the roll call if there is one. */
@@ -70,28 +66,31 @@ export function placeOf({ newer }: Rotation, { members, leavers }: GroupView): n
   return before.length + 1;
 }
 
-/**
- * When the first member in the order rotates (ms). An epoch voids its roll call, so silent members
- * are removed before.
- */
-function firstDueAt(cover: StealthCover, { since, calledAt }: Rotation): number {
-  const regular = since + stealthShape(cover).keyRotationMs;
-  return calledAt === undefined ? regular : Math.max(regular, calledAt + ROLL_CALL_WAIT_MS + KEY_GRACE_MS);
+/** An epoch voids its roll call, so silent members are removed before one ends. */
+function behindRollCall(dueAt: number, { calledAt }: Rotation): number {
+  return calledAt === undefined ? dueAt : Math.max(dueAt, calledAt + ROLL_CALL_WAIT_MS + KEY_GRACE_MS);
+}
+
+/** From one member's rotation to the next one's; outside of stealth, from a text to a rotation. */
+export function rotationIntervalMs(cover: Cover): number {
+  return isStealth(cover) ? stealthShape(cover).keyRotationMs : ROTATE_AFTER_TEXT_MS;
 }
 
 /**
- * @returns when this member rotates unless another does before (ms); undefined outside of stealth
- * and outside of the group.
+ * @returns when this member rotates unless another does before (ms); undefined outside of the
+ *   group, and outside of stealth before a text.
  */
 export function rotationDueAt(cover: Cover, rotation: Rotation, view: GroupView | undefined): number | undefined {
-  if (!isStealth(cover) || view === undefined) return undefined;
-  const inTurn = firstDueAt(cover, rotation) + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
-  return Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS);
+  const from = isStealth(cover) ? rotation.since : rotation.textAt;
+  if (from === undefined || view === undefined) return undefined;
+  const inTurn =
+    behindRollCall(from + rotationIntervalMs(cover), rotation) + (placeOf(rotation, view) - 1) * KEY_GRACE_MS;
+  return isStealth(cover) ? Math.min(inTurn, rotation.ownAt + KEYS_OLDEST_MS) : inTurn;
 }
 
 /** @returns how long until the first member rotates (ms); below 0 while a member is passed over. */
 export function rotationLeftMs(cover: StealthCover, rotation: Rotation, now: number): number {
-  return firstDueAt(cover, rotation) - now;
+  return behindRollCall(rotation.since + rotationIntervalMs(cover), rotation) - now;
 }
 
 /**

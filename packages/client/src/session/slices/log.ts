@@ -105,6 +105,11 @@ export function noteReadable(log: LogState, sequence: number, now: number): LogS
   return { ...log, byMember: sequence, readableAt: now, unreadable: 0 };
 }
 
+/** Another member was understood outside of the log. */
+export function noteReadableNow(log: LogState, now: number): LogState {
+  return { ...log, readableAt: now, unreadable: 0 };
+}
+
 /** Only a member can have made the entry: a dummy, a proof, an own frame. */
 export function noteByMember(log: LogState, sequence: number): LogState {
   return { ...log, byMember: sequence };

@@ -82,6 +82,8 @@ export interface Outbox {
   readonly ticket: number;
   /** The number of the last frame that was dispatched. */
   readonly number: number;
+  /** The number of the last presence that was sent outside of the log. */
+  readonly presence: number;
   /** Own texts that the relay holds, the latest last. */
   readonly tracked: Recent<TrackedText>;
   /** The epochs in which they were said, the latest first. */
@@ -100,6 +102,7 @@ export function createOutbox(texts: readonly Draft[]): Outbox {
     dispatched: [],
     ticket: 0,
     number: 0,
+    presence: 0,
     tracked: recentOf(),
     trackedEpochs: [],
     receipt: 'none',
@@ -109,6 +112,10 @@ export function createOutbox(texts: readonly Draft[]): Outbox {
 /** Adds the drafts of one text or one control content at the end. */
 export function enqueue(outbox: Outbox, drafts: readonly Draft[]): Outbox {
   return { ...outbox, waiting: [...outbox.waiting, ...drafts] };
+}
+
+export function countPresence(outbox: Outbox): Outbox {
+  return { ...outbox, presence: outbox.presence + 1 };
 }
 
 /** Adds what cannot wait for the texts. */
