@@ -5,6 +5,8 @@ const MINUTE_MS = 60_000;
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 // The images that are tested are those that have been built before.
 process.env['SOTTO_PULL_POLICY'] ??= 'never';
+/** They wait and compute next to nothing: `scripts/test-real.ts` runs them beside the others. */
+const WAITING = ['packages/terminal/test/real/closed-window.test.ts', 'test/scenario/host-proof.test.ts'];
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 
@@ -36,9 +38,17 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['packages/*/test/real/*.test.ts', 'test/scenario/*.test.ts'],
+          exclude: WAITING,
           fileParallelism: false,
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 5 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
+          name: 'waiting',
+          include: WAITING,
+          testTimeout: 5 * MINUTE_MS,
         },
       },
       {
