@@ -7,6 +7,8 @@ process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 process.env['SOTTO_PULL_POLICY'] ??= 'never';
 /** A condition is awaited for longer than a busy machine takes; Vitest's own limit is a second. */
 const expect = { poll: { timeout: MINUTE_MS } };
+/** They wait and compute next to nothing: `scripts/test-real.ts` runs them beside the others. */
+const WAITING = ['packages/terminal/test/real/closed-window.test.ts', 'test/scenario/host-proof.test.ts'];
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 
@@ -40,9 +42,17 @@ export default defineConfig({
           name: 'real',
           expect,
           include: ['packages/*/test/real/*.test.ts', 'test/scenario/*.test.ts'],
+          exclude: WAITING,
           fileParallelism: false,
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 5 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
+          name: 'waiting',
+          include: WAITING,
+          testTimeout: 5 * MINUTE_MS,
         },
       },
       {

@@ -17,19 +17,32 @@ import { Attacker } from './attacker.ts';
 import type { RoomKey } from './attacker.ts';
 import type { Attack } from './attacked-relay.ts';
 
-const [path = '', keys = '[]'] = process.argv.slice(2);
+const [path = '', keys = '[]', number = '0'] = process.argv.slice(2);
 const rooms = JSON.parse(keys) as RoomKey[];
+/** What the relay takes frames under. */
+const commitNumber = Number(number);
+/** What no room has. */
+const STALE_COMMIT_NUMBER = 9;
 const attackers: Attacker[] = [];
 let isOver = false;
 
-/** Attached connections, the same number in each room. */
-async function attachAll(perRoom: number, from = 0): Promise<Attacker[]> {
+/** So many connections attach at a time: fewer than the relay lets be half open. */
+const ATTACHING_AT_ONCE = 16;
+
+/** Attached connections, the same number in each room. `deaf` ones read nothing after ATTACHED. */
+async function attachAll(perRoom: number, { from = 0, deaf = false } = {}): Promise<Attacker[]> {
   const attached: Attacker[] = [];
+  const attachOne = async (room: RoomKey): Promise<void> => {
+    const attacker = new Attacker(path);
+    attackers.push(attacker);
+    if (!(await attacker.attach(room, from))) return;
+    if (deaf) attacker.socket.pause();
+    attached.push(attacker);
+  };
   for (const room of rooms) {
-    for (let count = 0; count < perRoom; count += 1) {
-      const attacker = new Attacker(path);
-      attackers.push(attacker);
-      if (await attacker.attach(room, from)) attached.push(attacker);
+    for (let count = 0; count < perRoom; count += ATTACHING_AT_ONCE) {
+      const next = Array.from({ length: Math.min(ATTACHING_AT_ONCE, perRoom - count) }, () => attachOne(room));
+      await Promise.all(next);
     }
   }
   return attached;
@@ -47,10 +60,10 @@ async function readAgain(room: RoomKey): Promise<void> {
   }
 }
 
-function frames(count: number, size: 0 | 1 | 2 | 3, commitNumber = 0): Uint8Array[] {
+function frames(count: number, size: 0 | 1 | 2 | 3, number: number = commitNumber): Uint8Array[] {
   const length = bodyBytes(FRAME_BYTES[size]);
   const make = (): Uint8Array => new Uint8Array(randomBytes(length));
-  return Array.from({ length: count }, () => encodeFrame({ operation: 'publish', number: commitNumber, body: make() }));
+  return Array.from({ length: count }, () => encodeFrame({ operation: 'publish', number, body: make() }));
 }
 
 const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
@@ -60,19 +73,17 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
   },
   /** All go back in the log, ask for snapshots and ping without end, and read nothing. */
   'slow readers': async () => {
-    const [first, ...others] = await attachAll(80, 1);
-    for (const attacker of others) attacker.socket.pause();
-    first?.pour(frames(64, 3));
-    for (const room of rooms.slice(1)) {
+    const readers = await attachAll(79, { from: 1, deaf: true });
+    for (const room of rooms) {
       const writer = new Attacker(path);
       attackers.push(writer);
       await writer.attach(room);
       writer.pour(frames(64, 3));
     }
     await pause(500);
-    for (const attacker of others) {
+    for (const attacker of readers) {
       attacker.send(encodeFetch({ what: 'log', from: 1 }), encodeFetch({ what: 'snapshot' }));
-      attacker.pour(Array.from({ length: 128 }, (_, number) => encodePing('ping', number)));
+      attacker.pour(Array.from({ length: 128 }, (_, token) => encodePing('ping', token)));
     }
   },
   /**
@@ -86,9 +97,8 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
   },
   /** Stale frames, each of which is answered, from connections that do not listen. */
   'unheard answers': async () => {
-    for (const attacker of await attachAll(80)) {
-      attacker.socket.pause();
-      attacker.pour(frames(128, 0, 9));
+    for (const attacker of await attachAll(80, { deaf: true })) {
+      attacker.pour(frames(128, 0, STALE_COMMIT_NUMBER));
     }
   },
   /** Half a frame, then one byte now and then: half of them attached, the others not. */
@@ -130,7 +140,7 @@ const ATTACKS: Readonly<Record<Attack, () => Promise<void>>> = {
     for (const [index, attacker] of attached.entries()) {
       if (index % 2 === 0) {
         const made = makeCommit({ snapshotBytes: 500_000, frames: 16, size: 3 });
-        attacker.send(...made.stages, made.commit(0));
+        attacker.send(...made.stages, made.commit(commitNumber));
       } else {
         const uploadId = new Uint8Array(randomBytes(16));
         attacker.send(...Array.from({ length: 145 }, (_, piece) => encodeStage({ uploadId, index: piece, data })));

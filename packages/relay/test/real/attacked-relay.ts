@@ -25,6 +25,16 @@ export type Attack =
   | 'connection flood'
   | 'uploads';
 
+interface AttackOptions {
+  /** The commit number that the rooms have. */
+  readonly commitNumber?: number;
+  /**
+   * `low` by default: what the attackers compute themselves is not to take the processor from the
+   * relay and the members.
+   */
+  readonly priority?: 'low' | 'normal';
+}
+
 export interface AttackedRelay {
   /** The path of its socket. */
   readonly path: string;
@@ -33,7 +43,7 @@ export interface AttackedRelay {
   room(): Promise<TestRoom>;
   join(room: TestRoom): Promise<TestMember>;
   /** Resolves when the attack runs. @returns what ends it. */
-  attack(attack: Attack, rooms: readonly TestRoom[]): Promise<() => Promise<void>>;
+  attack(attack: Attack, rooms: readonly TestRoom[], options?: AttackOptions): Promise<() => Promise<void>>;
   /** Bytes of memory that the relay's process has now, and had at most. */
   memory(): { readonly now: number; readonly peak: number };
 }
@@ -67,12 +77,11 @@ export async function openAttackedRelay(
     member,
     room,
     join: enter,
-    attack: async (attack, rooms) => {
-      const attackers = start('attack-process.ts', [path, JSON.stringify(rooms.map(keyOf))], []);
+    attack: async (attack, rooms, { commitNumber = 0, priority = 'low' } = {}) => {
+      const keys = JSON.stringify(rooms.map(keyOf));
+      const attackers = start('attack-process.ts', [path, keys, String(commitNumber)], []);
       onTestFinished(() => end(attackers));
-      // What the attackers compute themselves is not to take the processor from the relay and the
-      // members.
-      setPriority(attackers.pid ?? 0, constants.priority.PRIORITY_LOW);
+      if (priority === 'low') setPriority(attackers.pid ?? 0, constants.priority.PRIORITY_LOW);
       await once(attackers, 'message');
       attackers.send({ attack });
       await once(attackers, 'message');

@@ -8,7 +8,7 @@ import type { TestMember } from '@sotto/fixtures/relay-member';
 import { makeFullMirror } from '../full-mirror.ts';
 import { openAttackedRelay } from './attacked-relay.ts';
 import { useRedis } from './redis-server.ts';
-import { openStore, resumeRoom } from './relay-over-redis.ts';
+import { openUnpacedStore, resumeRoom } from './relay-over-redis.ts';
 
 const redis = useRedis();
 const ECHOES = 80;
@@ -33,7 +33,7 @@ async function echo(member: TestMember, other: TestMember, commitNumber: number)
 test.each(['in another room', 'in the same room'])('members that are live %s are heard as before', async (where) => {
   await redis.tester.flushall();
   const relay = await openAttackedRelay('attacked-relay-process.ts', redis.server);
-  const [store, long] = [await openStore(redis.server), makeRoom()];
+  const [store, long] = [await openUnpacedStore(redis.server), makeRoom()];
   const mirror = makeFullMirror(long);
   await store.restore(long.roomId, mirror);
   await resumeRoom(relay.host, long);

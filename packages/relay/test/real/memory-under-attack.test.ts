@@ -10,7 +10,7 @@ import { makeBody, makeRoom, publishFrame } from '@sotto/fixtures/relay-member';
 import type { TestRoom } from '@sotto/fixtures/relay-member';
 import { makeFullMirror } from '../full-mirror.ts';
 import { useRedis } from './redis-server.ts';
-import { openStore, resumeRoom } from './relay-over-redis.ts';
+import { openUnpacedStore, resumeRoom } from './relay-over-redis.ts';
 import { openAttackedRelay } from './attacked-relay.ts';
 import type { Attack, AttackedRelay } from './attacked-relay.ts';
 
@@ -23,36 +23,43 @@ const ATTACKS: readonly Attack[] = [
   'uploads',
 ];
 const ATTACK_MS = 1_500;
-/** The control has as long as it takes: its attackers have the least of the processor. */
+/** The control has as long as it takes. */
 const CONTROL_MS = 60_000;
 const LOOK_MS = 50;
 
 const redis = useRedis();
 
-/** Rooms whose logs are full, of the smallest frames, in a store to which the relay comes. */
+/** Logs of the smallest frames. Every relay finds them anew. */
+const FULL_ROOMS = [makeRoom(), makeRoom()].map((room) => ({ room, mirror: makeFullMirror(room, 0) }));
+const COMMIT_NUMBER = 2;
+
+/** Rooms whose logs are full, in a store to which the relay comes. */
 async function openFullRooms({ host }: AttackedRelay): Promise<TestRoom[]> {
   await redis.tester.flushall();
-  const store = await openStore(redis.server);
-  const rooms = [makeRoom(), makeRoom()];
-  for (const room of rooms) {
-    await store.restore(room.roomId, makeFullMirror(room, 0));
-    await resumeRoom(host, room);
+  const store = await openUnpacedStore(redis.server);
+  const resumed: Promise<void>[] = [];
+  for (const { room, mirror } of FULL_ROOMS) {
+    expect(mirror.commitNumber).toBe(COMMIT_NUMBER);
+    await store.restore(room.roomId, mirror);
+    resumed.push(resumeRoom(host, room));
   }
-  return rooms;
+  await Promise.all(resumed);
+  return FULL_ROOMS.map(({ room }) => room);
 }
 
 /** @returns bytes that the process has grown by at most, at its peak. */
 async function growth(
   relay: AttackedRelay,
   attack: Attack,
-  { open, milliseconds }: { readonly open: () => Promise<TestRoom[]>; readonly milliseconds: number },
+  course: { readonly open: () => Promise<TestRoom[]>; readonly commitNumber: number; readonly milliseconds: number },
 ): Promise<number> {
   const before = relay.memory().now;
-  const [own, attacked] = [await relay.room(), await open()];
+  const [own, attacked] = [await relay.room(), await course.open()];
   const member = await relay.join(own);
   member.publish(...Array.from({ length: 200 }, () => makeBody()));
   await member.entries(200);
-  const stop = await relay.attack(attack, attacked);
+  const { commitNumber, milliseconds } = course;
+  const stop = await relay.attack(attack, attacked, { commitNumber, priority: 'normal' });
   let peak = before;
   for (let passed = 0; passed < milliseconds && peak - before <= HELD_BYTES_MAX; passed += LOOK_MS) {
     await pause(LOOK_MS);
@@ -69,7 +76,8 @@ function inMebibytes(bytes: number): string {
 describe('the relay’s process', () => {
   test.each(ATTACKS)('under attack by %s grows by no more than its limits say', async (attack) => {
     const relay = await openAttackedRelay('attacked-relay-process.ts', redis.server);
-    const grown = await growth(relay, attack, { open: () => openFullRooms(relay), milliseconds: ATTACK_MS });
+    const open = (): Promise<TestRoom[]> => openFullRooms(relay);
+    const grown = await growth(relay, attack, { open, commitNumber: COMMIT_NUMBER, milliseconds: ATTACK_MS });
     process.stdout.write(`   ${attack}: grown by ${inMebibytes(grown)} (bound ${inMebibytes(HELD_BYTES_MAX)})\n`);
     expect(grown).toBeLessThanOrEqual(HELD_BYTES_MAX);
     // The logs are there.
@@ -83,7 +91,7 @@ describe('the relay’s process', () => {
     const members = [];
     for (const room of rooms) members.push(await relay.join(room));
     await redis.tester.flushall();
-    for (const member of members) member.send(publishFrame(makeBody(), 2));
+    for (const member of members) member.send(publishFrame(makeBody(), COMMIT_NUMBER));
     for (const member of members) await member.entries(1);
     const grown = relay.memory().peak - before;
     process.stdout.write(`   two full logs, given back: grown by ${inMebibytes(grown)}\n`);
@@ -97,7 +105,7 @@ describe('the relay’s process', () => {
   test('would exceed its limits if it held everything that its peers do not read (the control)', async () => {
     const relay = await openAttackedRelay('boundless-relay-process.ts');
     const open = async (): Promise<TestRoom[]> => [await relay.room(), await relay.room()];
-    const grown = await growth(relay, 'unheard answers', { open, milliseconds: CONTROL_MS });
+    const grown = await growth(relay, 'unheard answers', { open, commitNumber: 0, milliseconds: CONTROL_MS });
     process.stdout.write(`   control, a relay without limits: grown by ${inMebibytes(grown)} and more\n`);
     expect(grown).toBeGreaterThan(HELD_BYTES_MAX);
   });

@@ -18,7 +18,7 @@ async function elapse(milliseconds: number): Promise<void> {
 
 describeRoomStore('RedisRoomStore', async (limits) => {
   await redis.tester.flushall();
-  return { store: await connectStore(redis.server, limits), elapse };
+  return { store: await connectStore(redis.server, { limits }), elapse };
 });
 
 /** @returns how often a command was called since CONFIG RESETSTAT. */

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import type { Clock } from '@sotto/machine';
 import { COMMIT_PLACE_BYTES } from '@sotto/protocol';
 import { onTestFinished } from 'vitest';
 import type { TestHost } from '@sotto/fixtures/relay-host';
@@ -55,8 +56,11 @@ export async function resumeRoom(host: TestHost, { roomId }: TestRoom): Promise<
 }
 
 /** A connected store of the test's own. The caller closes it. */
-export async function connectStore({ host, port }: Address, limits?: StoreLimits): Promise<RedisRoomStore> {
-  const store = new RedisRoomStore({ host, port, ...(limits === undefined ? {} : { limits }) });
+export async function connectStore(
+  { host, port }: Address,
+  options: { readonly limits?: StoreLimits; readonly clock?: Clock } = {},
+): Promise<RedisRoomStore> {
+  const store = new RedisRoomStore({ host, port, ...options });
   await connected(store);
   return store;
 }
@@ -76,6 +80,22 @@ export async function connected(store: RedisRoomStore): Promise<void> {
 /** A connected store that is closed with the test. */
 export async function openStore(address: Address): Promise<RedisRoomStore> {
   const store = await connectStore(address);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** On this clock a store leaves Redis no time between the pieces of a restore. */
+const UNPACED: Clock = {
+  now: () => 0,
+  after: (_, run) => {
+    run();
+    return () => undefined;
+  },
+};
+
+/** As `openStore`, for tests whose claim is not the pace at which a store restores a room. */
+export async function openUnpacedStore(address: Address): Promise<RedisRoomStore> {
+  const store = await connectStore(address, { clock: UNPACED });
   onTestFinished(() => store.close());
   return store;
 }
