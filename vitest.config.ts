@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
@@ -5,6 +6,8 @@ const MINUTE_MS = 60_000;
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 // The images that are tested are those that have been built before.
 process.env['SOTTO_PULL_POLICY'] ??= 'never';
+// What tests start loads each module as the first program has compiled it.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url));
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 
