@@ -5,11 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { BACKOFF_MAX_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
 import type { Said } from './audit.ts';
-import { useNativeEd25519 } from './native-ed25519.ts';
 import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
 import type { RoomMember } from '@sotto/fixtures/room';
-
-useNativeEd25519();
 
 /** `SOTTO_RESUME_RUNS=400 npm test` makes four hundred runs, in a few minutes. */
 const RUNS = Number(process.env['SOTTO_RESUME_RUNS'] ?? 20);
