@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
@@ -9,6 +10,8 @@ process.env['SOTTO_PULL_POLICY'] ??= 'never';
 const expect = { poll: { timeout: MINUTE_MS } };
 /** They wait and compute next to nothing: `scripts/test-real.ts` runs them beside the others. */
 const WAITING = ['packages/terminal/test/real/closed-window.test.ts', 'test/scenario/host-proof.test.ts'];
+// What tests start loads each module as the first program has compiled it.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url));
 /** Where `scripts/test` wants what failed, to say it again at its end. */
 const reports = process.env['SOTTO_TEST_REPORTS'];
 

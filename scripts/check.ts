@@ -3,21 +3,24 @@
 import { spawn } from 'node:child_process';
 import { readCommandLine } from './command-line.ts';
 
-const STAGES: readonly (readonly [name: string, script: string])[] = [
-  ['format', 'format:check'],
-  ['types', 'types'],
-  ['lint', 'lint'],
-  ['boundaries', 'boundaries'],
-  ['unused', 'unused'],
-  ['shell', 'shell'],
-  ['hardening', 'hardening'],
-  ['dependencies', 'dependencies'],
-  ['tests', 'test'],
+type Stage = readonly [name: string, script: string];
+
+/** Two cores: the stages of one list run one after another, both lists at once. */
+const LISTS: readonly (readonly Stage[])[] = [
+  [
+    ['format', 'format:check'],
+    ['types', 'types'],
+    ['lint', 'lint'],
+    ['boundaries', 'boundaries'],
+    ['unused', 'unused'],
+    ['shell', 'shell'],
+    ['hardening', 'hardening'],
+    ['dependencies', 'dependencies'],
+  ],
+  [['tests', 'test']],
 ];
 /** The output of these is worth reading if they pass, too. */
 const SHOWN: readonly string[] = ['shell', 'hardening', 'dependencies', 'test'];
-/** Two cores: two stages side by side, the tests alone at the end. */
-const SIDE_BY_SIDE = 2;
 
 interface Outcome {
   readonly name: string;
@@ -45,26 +48,22 @@ function run(name: string, script: string): Promise<Outcome> {
   });
 }
 
-async function runAll(): Promise<Outcome[]> {
-  const waiting = STAGES.slice(0, -1);
+async function runList(stages: readonly Stage[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) outcomes.push(await run(...next));
-  };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
-  const last = STAGES.at(-1);
-  if (last !== undefined) outcomes.push(await run(...last));
+  for (const [name, script] of stages) outcomes.push(await run(name, script));
   return outcomes;
 }
 
 readCommandLine({
   usage: `Usage: npm run check
 
-Runs every check that needs no Docker: ${STAGES.map(([name]) => name).join(', ')}.
+Runs every check that needs no Docker: ${LISTS.flat()
+    .map(([name]) => name)
+    .join(', ')}.
 Exit code 0 only if all checks pass.`,
   options: {},
 });
-const outcomes = await runAll();
+const outcomes = (await Promise.all(LISTS.map(runList))).flat();
 const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.name);
 const minutes = outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 60;
 process.stdout.write(

@@ -5,11 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { ATTACH_DEADLINE_MS, BACKOFF_MAX_MS, ECHO_WAIT_MS, RENEW_DIAL_LIMIT_MS } from '../src/limits.ts';
 import { auditConversation, auditResends } from './audit.ts';
 import type { Said } from './audit.ts';
-import { useNativeEd25519 } from '@sotto/fixtures/native-ed25519';
 import { Room, gapsOf, statesOf, textsOf, told } from '@sotto/fixtures/room';
 import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
-
-useNativeEd25519();
 
 const RUNS = Number(process.env['SOTTO_RENEWAL_RUNS'] ?? 25);
 const RUN_LIMIT_MS = 2_000;

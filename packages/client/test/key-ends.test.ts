@@ -5,12 +5,9 @@ import { useSecretMemory } from '@sotto/crypto/locked-memory';
 import { describe, expect, test } from 'vitest';
 import { DialError } from '../src/index.ts';
 import { LEAVERS_RANK_MS, RANK_FIRST_MS } from '../src/limits.ts';
-import { useNativeEd25519 } from '@sotto/fixtures/native-ed25519';
 import { MemoryHost } from '@sotto/fixtures/memory-host';
 import { Room, statesOf } from '@sotto/fixtures/room';
 import type { RoomMember, MemberOptions } from '@sotto/fixtures/room';
-
-useNativeEd25519();
 
 const handedOut: Uint8Array[] = [];
 useSecretMemory({

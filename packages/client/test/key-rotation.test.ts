@@ -239,13 +239,14 @@ function twoSources(seed: number): (length: number) => Uint8Array {
 async function gather(
   names: readonly string[],
   cover: StealthCover = SIZE,
+  restMs = 30_000,
 ): Promise<{ room: Room; seats: RoomMember[] }> {
   const room = new Room({ seed: 3, cover });
   room.relay.patienceSeconds = PATIENCE_SECONDS_LEAST;
   const seats: RoomMember[] = [];
   for (const [index, name] of names.entries()) {
     seats.push(await room.join(name, { random: twoSources(index + 1), ...slow }));
-    await room.clock.advance(30_000);
+    await room.clock.advance(restMs);
   }
   return { room, seats };
 }
@@ -277,15 +278,15 @@ function expectSpaced(commits: readonly Commit[], gapMs: number): void {
 }
 
 describe('clients in stealth', () => {
-  test('rotate in turns for an hour, at even intervals, and no two collide', { timeout: 240_000 }, async () => {
+  test('rotate in turns for half an hour, at even intervals, and no two collide', { timeout: 240_000 }, async () => {
     const { room, seats } = await gather(['anna', 'ben', 'carla']);
     const begun = room.clock.now();
-    for (let second = 0; second < 3_600; second += 10) {
+    for (let second = 0; second < 1_800; second += 10) {
       if (second % 30 === 0) seats[second % 4]?.client.send(`${second}`);
       await room.clock.advance(10_000);
     }
     const commits = commitsOf(seats, begun);
-    expect(commits.length).toBeGreaterThanOrEqual(29);
+    expect(commits.length).toBeGreaterThanOrEqual(14);
     expectSpaced(commits, TURN_MS);
     const order = commits.slice(0, 3).map(({ by }) => by);
     expect(new Set(order).size).toBe(3);
@@ -335,7 +336,7 @@ describe('clients in stealth', () => {
 
   test('leave a roll call the time that it needs, however short their cycle is', async () => {
     const names = Array.from({ length: 5 }, (_, index) => `member ${index}`);
-    const { room, seats } = await gather(names, COVER);
+    const { room, seats } = await gather(names, COVER, 5_000);
     const last = commitsOf(seats).at(-1)?.by;
     const silent = seats.find(({ name }) => name === last);
     const others = seats.filter((seat) => seat !== silent);

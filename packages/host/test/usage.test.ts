@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
+import { COMPILED_MODULES } from '@sotto/fixtures';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-host-'));
@@ -39,7 +40,7 @@ function run(
   const file = fileURLToPath(new URL(`../src/${program}.ts`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, file, ...args], {
     encoding: 'utf8',
-    env: environment,
+    env: { ...COMPILED_MODULES, ...environment },
     timeout: 30_000,
   });
   return { code: status, out: stdout, err: stderr };

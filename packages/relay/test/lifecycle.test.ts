@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
+import { COMPILED_MODULES } from '@sotto/fixtures';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { startRelay } from '../src/relay.ts';
@@ -177,7 +178,7 @@ describe('the relay’s process', () => {
     flags: readonly string[] = [],
   ): ChildProcess {
     const child = spawn(process.execPath, [...flags, MAIN, ...args], {
-      env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
+      env: { ...COMPILED_MODULES, SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     onTestFinished(() => {

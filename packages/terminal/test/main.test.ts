@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { COMPILED_MODULES } from '@sotto/fixtures';
 import { message } from '@sotto/messages';
 import { PROTECTIONS } from '@sotto/confinement';
 import { describe, expect, test } from 'vitest';
@@ -25,7 +26,8 @@ function start(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = DOORS,
 ): ChildProcessWithoutNullStreams {
-  return spawn(command, args, { env: { PATH: process.env['PATH'], TERM: 'xterm', ...UNPROTECTED, ...environment } });
+  const inherited = { PATH: process.env['PATH'], TERM: 'xterm', ...COMPILED_MODULES };
+  return spawn(command, args, { env: { ...inherited, ...UNPROTECTED, ...environment } });
 }
 
 function startMain(...args: string[]): ChildProcessWithoutNullStreams {

@@ -7,6 +7,9 @@ import type { ByteStream, Dial } from '@sotto/client';
 import { nativeCrypto } from '@sotto/crypto/native';
 import type { Invite, RelayCode } from '@sotto/protocol';
 import { ScriptedRelay } from '@sotto/fixtures';
+import { useNativeEd25519 } from '@sotto/fixtures/native-ed25519';
+
+useNativeEd25519();
 
 /** The room of most tests. */
 export const ROOM: Invite = { onionKey: new Uint8Array(32).fill(1), roomSecret: new Uint8Array(32).fill(2) };

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { spawn } from '@lydell/node-pty';
 import type { IPty } from '@lydell/node-pty';
 import { PROTECTIONS } from '@sotto/confinement';
+import { COMPILED_MODULES } from '@sotto/fixtures';
 import headless from '@xterm/headless';
 import type { Terminal } from '@xterm/headless';
 import type { MemoryRelay } from './memory-relay.ts';
@@ -126,7 +127,7 @@ export class PtyTerminal {
       name: 'xterm-256color',
       cols: size.columns,
       rows: size.rows,
-      env: { PATH: process.env['PATH'], TERM: 'xterm-256color', ...options.environment },
+      env: { PATH: process.env['PATH'], TERM: 'xterm-256color', ...COMPILED_MODULES, ...options.environment },
     });
     this.#pty.onData((output) => {
       this.written += output;

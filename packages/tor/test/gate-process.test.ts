@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTECTIONS } from '@sotto/confinement';
+import { COMPILED_MODULES } from '@sotto/fixtures';
 import { describe, expect, test } from 'vitest';
 import { connectGate } from '../src/gate/client.ts';
 import { OnionKey } from '../src/onion/onion-key.ts';
@@ -34,7 +35,7 @@ class Run implements AsyncDisposable {
 
   constructor(file: string, environment: Environment, args: readonly string[] = [], flags: readonly string[] = []) {
     this.child = spawn(process.execPath, [...flags, fileURLToPath(new URL(file, SOURCE)), ...args], {
-      env: { SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
+      env: { ...COMPILED_MODULES, SOTTO_UNPROTECTED: UNPROTECTED, ...environment },
     });
     let output = '';
     for (const stream of [this.child.stdout, this.child.stderr]) {
