@@ -23,7 +23,7 @@ test('a newcomer that needs one second attaches among thirty silent strangers a 
   const relay = await openAttackedRelay();
   const room = await relay.room();
   const member = await relay.join(room);
-  const stop = await relay.attack('silence', [room]);
+  const stop = await relay.attack('silence', [room], { priority: 'normal' });
   // Every place is taken by then.
   await pause(3_000);
   const [late, ...answers] = await Promise.all([

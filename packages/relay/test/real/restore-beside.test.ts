@@ -12,7 +12,12 @@ import type { RedisServer, TestedRedis } from './redis-server.ts';
 import { makeFullMirror } from '../full-mirror.ts';
 import { openStore } from './relay-over-redis.ts';
 
-const ROUNDS = 5;
+/**
+ * What else runs on the machine may blur a round. There are so many, and then more until one of them
+ * is clear.
+ */
+const ROUNDS_LEAST = 3;
+const ROUNDS_MOST = 12;
 /** Of each of four logs that come in one command each. */
 const PART_BYTES = 4_194_304;
 /**
@@ -69,14 +74,16 @@ async function computedMs(tester: Redis): Promise<number> {
   return 1_000 * (read('used_cpu_user_main_thread') + read('used_cpu_sys_main_thread'));
 }
 
+const isAtMostTwice = (ratio: number): boolean => ratio <= 2;
+
 /** The work is done at the first server. */
-async function compare(work: () => Promise<unknown>): Promise<Comparison> {
+async function compare(work: () => Promise<unknown>, isClear: (ratio: number) => boolean): Promise<Comparison> {
   const { tester } = pair.first;
   const pings = await Promise.all([startPings(pair.first.server), startPings(pair.second.server)]);
   const ratios: number[] = [];
   let [computed, passed] = [0, 0];
   await tester.call('CONFIG', 'RESETSTAT');
-  for (let round = 0; round < ROUNDS; round += 1) {
+  while (ratios.length < ROUNDS_LEAST || (ratios.length < ROUNDS_MOST && !ratios.some(isClear))) {
     await tester.flushall();
     const [computedBefore, begun] = [await computedMs(tester), performance.now()];
     await Promise.all(pings.map((next) => next('work')));
@@ -113,13 +120,16 @@ test('a PING beside a restore waits at most twice as long as without it', async 
     const room = makeRoom();
     return { roomId: room.roomId, mirror: makeFullMirror(room, size, RESTORED_BYTES) };
   });
-  const comparison = await compare(() => Promise.all(rooms.map(({ roomId, mirror }) => store.restore(roomId, mirror))));
+  const comparison = await compare(
+    () => Promise.all(rooms.map(({ roomId, mirror }) => store.restore(roomId, mirror))),
+    isAtMostTwice,
+  );
   const longest = await longestUs(pair.first, 'evalsha');
   process.stdout.write(`   a PING beside a restore: ${describeComparison(comparison, longest)}\n`);
   expect(comparison.busy).toBeLessThan(BUSY_MAX);
   expect(longest).toBeLessThan(BLOCKED_US_MAX);
   // What else runs on the machine makes a round longer, and no round shorter in all of its PINGs.
-  expect(Math.min(...comparison.ratios)).toBeLessThanOrEqual(2);
+  expect(comparison.ratios.some(isAtMostTwice), comparison.ratios.join()).toBe(true);
 });
 
 test('a PING beside rooms that are each restored in one command waits longer (the control)', async () => {
@@ -132,13 +142,14 @@ test('a PING beside rooms that are each restored in one command waits longer (th
       for index = 1, #ARGV do redis.call('XADD', KEYS[1], index .. '-0', 'body', ARGV[index]) end
     end`;
   const { tester } = pair.first;
-  const comparison = await compare(() =>
-    Promise.all(Array.from({ length: 4 }, () => tester.eval(script, 1, key, ...bodies))),
+  const comparison = await compare(
+    () => Promise.all(Array.from({ length: 4 }, () => tester.eval(script, 1, key, ...bodies))),
+    (ratio) => !isAtMostTwice(ratio),
   );
   const longest = await longestUs(pair.first, 'eval');
   process.stdout.write(`   a PING beside whole rooms: ${describeComparison(comparison, longest)}\n`);
   expect(longest).toBeGreaterThan(BLOCKED_US_MAX);
   // Other work on the machine may hide the wait in a round, and not in all of them.
-  expect(Math.max(...comparison.ratios)).toBeGreaterThan(2);
+  expect(comparison.ratios.every(isAtMostTwice), comparison.ratios.join()).toBe(false);
   await tester.flushall();
 });
