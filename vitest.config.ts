@@ -38,6 +38,7 @@ export default defineConfig({
           exclude: ['test/adversary/adversary.test.ts'],
           // A busy machine is slow; a limit only ends what hangs.
           testTimeout: 3 * MINUTE_MS,
+          hookTimeout: 3 * MINUTE_MS,
         },
       },
       {
@@ -54,8 +55,10 @@ export default defineConfig({
       {
         test: {
           name: 'waiting',
+          expect,
           include: WAITING,
           testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 5 * MINUTE_MS,
         },
       },
       {
