@@ -146,7 +146,7 @@ describe('the names of variables', () => {
   const OTHERS = [
     ...['PATH', 'HOME', 'TMPDIR', 'TERM', 'LANG', 'LC_ALL', 'NO_COLOR', 'COLUMNS', 'LINES', 'BASH_SOURCE'],
     ...['XDG_CACHE_HOME', 'XDG_STATE_HOME', 'DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'COMPOSE_PROJECT_NAME'],
-    ...['NODE_EXTRA_CA_CERTS', 'TESTCONTAINERS_RYUK_DISABLED'],
+    ...['NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE', 'TESTCONTAINERS_RYUK_DISABLED'],
   ];
 
   test('begin with SOTTO_ and are in the list, or belong to another program', () => {
