@@ -7,8 +7,10 @@ import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group/membership.ts';
+import { ROTATE_AFTER_TEXT_MS } from '../src/limits.ts';
 import {
   noteEpoch,
+  noteText,
   noteView,
   placeOf,
   resumeRotation,
@@ -189,6 +191,27 @@ describe('scheduled rotations', () => {
     expect(model.now - since).toBeGreaterThan(KEYS_OLDEST_MS - 20_000);
     expect(model.now - since).toBeLessThanOrEqual(KEYS_OLDEST_MS + 20_000);
   });
+
+  test.each(['off', 'jitter'] as const)(
+    'in %s come to a member although another one commits before each turn',
+    (cover) => {
+      const model = gathered([0, 1]);
+      const [greedy, other] = model.members;
+      if (greedy === undefined || other === undefined) throw new Error('nobody came');
+      const due = (): number => rotationDueAt(cover, other.rotation, model.view(other)) ?? Infinity;
+      const seat = { memberId: greedy.id, memberKey: greedy.id, self: false };
+      const epoch = { kind: 'epoch', by: 'other', committer: seat, added: [], removed: [], move: undefined } as const;
+      const since = model.now;
+      other.rotation = noteText(other.rotation, model.now);
+      while (due() > model.now) {
+        model.now += ROTATE_AFTER_TEXT_MS - 60_000;
+        other.rotation = noteText(noteEpoch(other.rotation, epoch, model.now), model.now);
+        expect(model.now - since).toBeLessThan(4 * ROTATE_AFTER_TEXT_MS);
+        // Control: the first commit of another member is a turn, and ends it.
+        if (model.now - since < ROTATE_AFTER_TEXT_MS) expect(due()).toBe(model.now + ROTATE_AFTER_TEXT_MS);
+      }
+    },
+  );
 
   test('do not wait for leavers, and do not exist outside of stealth', () => {
     const model = gathered([0, 1, 2]);

@@ -44,14 +44,20 @@ describe('in a room without cover', () => {
     expect([...gapsOf(anna), ...gapsOf(ben), ...warningsOf(anna), ...warningsOf(ben)]).toEqual([]);
   });
 
-  test('a member that sleeps is not removed before the patience of the room is over, and is then', async () => {
+  test.each([
+    ['as soon as it was heard', 0],
+    ['just before its next presence', PRESENCE_INTERVAL_MS - 1],
+    ['after one that was lost', 2 * PRESENCE_INTERVAL_MS],
+  ])('a member that falls asleep %s is not removed before the patience, and is then', async (_when, unheardMs) => {
     const room = new Room();
     room.relay.patienceSeconds = 2 * PATIENCE_SECONDS_LEAST;
     const [anna, ben] = await joinMembers(room, 3);
+    room.relay.passesOn = (connection) => connection !== ben.connection();
+    await room.clock.advance(unheardMs);
     ben.client.panic();
     await room.clock.advance(2_000 * PATIENCE_SECONDS_LEAST);
     expect(told(anna, 'removed')).toEqual([]);
-    await room.clock.advance(4 * MEMBERS_CHECK_MS);
+    await room.clock.advance(MEMBER_SILENT_MS + 4 * MEMBERS_CHECK_MS);
     expect(told(anna, 'removed').map(({ reason }) => reason)).toEqual(['silent']);
   });
 
