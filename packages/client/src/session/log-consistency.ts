@@ -9,6 +9,7 @@ import { warn } from './effects.ts';
 import type { StepContext } from './effects.ts';
 import { isEmpty, itemAt } from './recent.ts';
 import { forkedAfterMs, silentMs } from './slices/cover.ts';
+import type { CoverState } from './slices/cover.ts';
 import { skipTo } from './slices/inbox.ts';
 import type { Member } from './slices/inbox.ts';
 import { forgetForeign, noteCompared } from './slices/log.ts';
@@ -52,9 +53,12 @@ function isMissed({ status, heardAt }: Member, missedMs: number, now: number): b
   return status !== 'here' && now - heardAt >= missedMs;
 }
 
-/** The member was not heard for the room's patience, in which this one was reading the log. */
-export function isSilent({ status, heardAt }: Member, patienceMs: number, now: number): boolean {
-  return status !== 'here' && now - heardAt >= patienceMs;
+/**
+ * The member has been silent for the room's patience, in which this one was reading the log. It may
+ * have fallen asleep as late as it would have been missed: after a presence that was lost.
+ */
+export function isSilent({ status, heardAt }: Member, { mode }: CoverState, patienceMs: number, now: number): boolean {
+  return status !== 'here' && now - heardAt >= patienceMs + silentMs({ mode });
 }
 
 /** While all members are heard, frames that no key opens are noise. */

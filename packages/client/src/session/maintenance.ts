@@ -181,7 +181,7 @@ export function validateCommit(session: Session, commit: CompletedCommit, contex
 // Silent members
 
 /**
- * A member was not heard for the room's patience: the first in rank asks all members to answer. A
+ * A member has been silent for the room's patience: the first in rank asks all members to answer. A
  * member that sleeps for less is not asked for, and finds the log as it left it.
  */
 export function startRollCall(session: Session, context: StepContext): Session {
@@ -194,11 +194,11 @@ export function startRollCall(session: Session, context: StepContext): Session {
     : session;
 }
 
-/** @returns the ids of those that were not heard for the room's patience */
-function silentMembers({ membership, inbox, connection }: Session, now: number): readonly Uint8Array[] {
+/** @returns the ids of those that have been silent for the room's patience */
+function silentMembers({ membership, inbox, connection, cover }: Session, now: number): readonly Uint8Array[] {
   return (membership.view?.members ?? []).flatMap(({ memberId, memberKey }) => {
     const member = inbox.members.get(toHex(memberKey));
-    return member !== undefined && isSilent(member, connection.patienceMs, now) ? [memberId] : [];
+    return member !== undefined && isSilent(member, cover, connection.patienceMs, now) ? [memberId] : [];
   });
 }
 

@@ -16,7 +16,7 @@ import type { GroupView } from '../../group/group-view.ts';
 import { ROLL_CALL_WAIT_MS, ROTATE_AFTER_TEXT_MS } from '../../limits.ts';
 
 export interface Rotation {
-  /** When the first text of this epoch was heard or sent (ms); undefined before it. */
+  /** When the first text of this turn was heard or sent (ms); undefined before it. */
   readonly textAt: number | undefined;
   /** When the present turn began (ms): a member's commit took effect, or this member joined. */
   readonly since: number;
@@ -39,14 +39,16 @@ export function noteText(rotation: Rotation, now: number): Rotation {
 
 /**
  * An epoch has begun. A commit that adds its own sender does not end the turn: otherwise anyone
- * with the connection string could keep all members from rotating.
+ * with the connection string could keep all members from rotating. Outside of stealth no limit of
+ * age helps, so that a member ends one turn at most before this one has had its own.
  */
 export function noteEpoch(rotation: Rotation, { by, committer, added }: EpochBegun, now: number): Rotation {
   if (by === 'own') return startRotation(now);
   const joins = added.some(({ memberId }) => equalBytes(memberId, committer.memberId));
   const id = toHex(committer.memberId);
   const newer = rotation.newer.includes(id) ? rotation.newer : [...rotation.newer, id];
-  const { since, textAt } = joins ? rotation : { since: now, textAt: undefined };
+  const since = joins ? rotation.since : now;
+  const textAt = joins || newer === rotation.newer ? rotation.textAt : undefined;
   return { ...rotation, since, textAt, newer, calledAt: undefined };
 }
 
