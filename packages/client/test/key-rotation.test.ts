@@ -7,7 +7,7 @@ import { SeededRandom } from '@sotto/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GroupView } from '../src/group/membership.ts';
-import { ROTATE_AFTER_TEXT_MS } from '../src/limits.ts';
+import { COVERED_MEMBER_SILENT_MS, ROTATE_AFTER_TEXT_MS } from '../src/limits.ts';
 import {
   noteEpoch,
   noteText,
@@ -275,7 +275,7 @@ async function gather(
 }
 
 /** A silent member is noticed within 75 s; the roll call and the removal take 45 s, if alone. */
-const SILENT_NOTICED_MS = 150_000;
+const SILENT_NOTICED_MS: number = COVERED_MEMBER_SILENT_MS + 150_000;
 
 interface Commit {
   readonly by: string;
