@@ -100,9 +100,12 @@ const FORBIDDEN = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u20
  */
 const INVISIBLE =
   /[[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Default_Ignorable_Code_Point}\u{16FE4}\u{1D159}]--[\u{200C}\u{200D}\u{FE0F}]]/v;
-/** Scripts whose letters join, or that write joiners beside a virama. */
+/**
+ * Scripts whose letters join, or that write joiners beside a virama, and marks: a virama of any
+ * script is one, with a width of its own (Mc) or without.
+ */
 const BESIDE_JOINER =
-  '[\\p{Script=Arabic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Sinhala}\\p{Script=Malayalam}\\p{Script=Kannada}\\p{Mn}]';
+  '[\\p{Script=Arabic}\\p{Script=Devanagari}\\p{Script=Bengali}\\p{Script=Sinhala}\\p{Script=Malayalam}\\p{Script=Kannada}\\p{Mn}\\p{Mc}]';
 const MISPLACED_JOINER = new RegExp(
   [
     `(?<!${BESIDE_JOINER})\\u{200C}`,

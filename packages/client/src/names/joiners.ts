@@ -3,10 +3,15 @@
 
 import { toUnicode } from 'tr46';
 
-const ZWJ = '\u200d';
 /** Marks on one letter that are looked at; text has fewer by then. */
 const CLUSTER_BEFORE = /\p{L}\p{M}{0,8}$/u;
 const CLUSTER_AFTER = /^\p{M}{0,8}\p{L}/u;
+/**
+ * Bengali, Kannada and Sinhala write the joiner before the virama, too: it keeps RA apart from what
+ * follows (Unicode 12.2, 12.8, 13.2). Beside other letters it would be invisible.
+ */
+const BEFORE_VIRAMA =
+  /^(?:\p{Script=Bengali}\p{M}*\u200d\u09cd\p{Script=Bengali}|\p{Script=Kannada}\p{M}*\u200d\u0ccd\p{Script=Kannada}|\p{Script=Sinhala}\p{M}*\u200d\u0dca\p{Script=Sinhala})/u;
 /** More than a letter with its marks has. */
 const CONTEXT_UNITS = 32;
 const JOINERS_ONLY = {
@@ -24,17 +29,7 @@ export function isJoinerInPlace(before: string, joiner: string, after: string): 
   const [left] = CLUSTER_BEFORE.exec(before.slice(-CONTEXT_UNITS)) ?? [];
   if (left === undefined) return false;
   const [right = ''] = CLUSTER_AFTER.exec(after.slice(0, CONTEXT_UNITS)) ?? [];
-  return isValid(left + joiner + right) || (joiner === ZWJ && isBeforeVirama(right));
-}
-
-/**
- * Bengali, Kannada and Sinhala write the joiner before the virama, too: it keeps RA apart from what
- * follows (Unicode 12.2, 12.8, 13.2).
- */
-function isBeforeVirama(right: string): boolean {
-  const [virama, ...rest] = right;
-  const letter = rest.at(-1);
-  return virama !== undefined && letter !== undefined && /\p{M}/u.test(virama) && isValid(letter + virama + ZWJ);
+  return isValid(left + joiner + right) || BEFORE_VIRAMA.test(left + joiner + right);
 }
 
 function isValid(label: string): boolean {
