@@ -224,7 +224,7 @@ test('with forty identities of one attacker in a room, members hear each other a
   }
   for (const member of members) expect(member.client.members().length).toBeGreaterThanOrEqual(42);
   const carla = await member('carla');
-  // What the relay makes it wait, and what a busy machine takes to compute a join.
+  // The relay makes it wait for so long, and a busy machine computes a join for so long.
   const joined = await timed(carla.join(CROWDED_JOIN_LIMIT_MS / RELAY_HURRY + JOIN_LIMIT_MS));
   print('forty identities', { heard: Math.max(...heard), 'joined (the relay’s time)': joined * RELAY_HURRY });
   expect(Math.max(...heard)).toBeLessThan(CROWDED_HEARING_LIMIT_MS);

@@ -96,7 +96,7 @@ function leaveStatement({ roomId, memberId }: Pick<SignedLeave, 'roomId'> & Pick
   return concatBytes(ascii(LABELS.leave), roomId, memberId);
 }
 
-/** What a presence outside of the log is bound to. */
+/** A presence outside of the log is bound to this. */
 export interface PresenceClaim {
   /** 16 bytes. */
   readonly roomId: Uint8Array;

@@ -66,7 +66,7 @@ test('a presence waits for its turn, and not for the end of a flood', async () =
   const [anna, ben, cleo] = [await fixture.join(room), await fixture.join(room), await fixture.join(room)];
   const flood = makeBodies(24, 3);
   anna.send(...flood.map((body) => publishFrame(body)));
-  // What the room may say at once, and one frame more on credit.
+  // The room may say so much at once, and one frame more on credit.
   await cleo.entries(9);
   const body = makeBody();
   await sayPresences(ben, [body]);

@@ -19,9 +19,9 @@ import type { Attack } from './attacked-relay.ts';
 
 const [path = '', keys = '[]', number = '0'] = process.argv.slice(2);
 const rooms = JSON.parse(keys) as RoomKey[];
-/** What the relay takes frames under. */
+/** The relay takes frames under this number. */
 const commitNumber = Number(number);
-/** What no room has. */
+/** No room has this number. */
 const STALE_COMMIT_NUMBER = 9;
 const attackers: Attacker[] = [];
 let isOver = false;

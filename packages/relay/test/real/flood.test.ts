@@ -24,7 +24,7 @@ interface Course {
   readonly everyMs: number;
 }
 
-/** What a text of the control is late by is far more than what texts differ by. */
+/** A text of the control is late by far more than texts differ by. */
 const CONTROL_TEXTS = 5;
 
 /** @returns the median time (ms) until all members have a text; those that some do not have count. */

@@ -13,7 +13,7 @@ import { makeFullMirror } from '../full-mirror.ts';
 import { openStore } from './relay-over-redis.ts';
 
 /**
- * What else runs on the machine may blur a round. There are so many, and then more until one is
+ * Other work on the machine may blur a round. There are so many, and then more until one is
  * clear.
  */
 const ROUNDS_LEAST = 3;

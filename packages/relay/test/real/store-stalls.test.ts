@@ -196,7 +196,7 @@ async function finish({ name, room, bodies, ask }: Trial, store: RoomStore, dire
 interface Comparison {
   readonly atOnce: Outcome;
   readonly late: Outcome;
-  /** What the request came to whose answer was late. */
+  /** How the request failed whose answer was late. */
   readonly refusal: unknown;
 }
 
